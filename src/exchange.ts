@@ -1,0 +1,87 @@
+/**
+ * The neutral vocabulary: one request and its answer, free of any protocol. Types only.
+ *
+ * A gateway binding makes a `RequestHead` and hands it to a `Dispatcher` with the end of the answer's line; it gets the
+ * end of the request's line back. From then on each side only sends events, which are plain data: a thread boundary is
+ * `postMessage(event)` and no second vocabulary.
+ *
+ *     web server -> binding -> Dispatcher.dispatch(head, responseSink) -> app
+ *                   binding -> RequestSink.send(RequestEvent)          -> app
+ *                   binding <- ResponseSink.send(ResponseEvent)        <- app
+ *
+ * Demand travels as credit. The sender of body bytes counts what it sent less what was credited, and holds back at its
+ * window: the binding stops reading from the web server, the app's `res.write` returns false.
+ */
+import type { AbortCode } from "./errors.ts";
+
+/**
+ * The name-value pairs that the web server sent. `block` holds them one character for each byte (latin1), `offsets` has
+ * four numbers a pair (name start, name end, value start, value end), of which the first belongs to the pair at `base`.
+ * Pair `i` of `count` therefore begins at `offsets[base + 4 * i]`. `offsets` may be shared with other requests.
+ */
+export interface Params {
+  readonly block: string;
+  readonly offsets: Uint32Array;
+  readonly base: number;
+  readonly count: number;
+}
+
+/** The role the web server asks for (FastCGI 1.0 section 6). SCGI knows only the responder. */
+export type Role = "responder" | "authorizer" | "filter";
+
+export type ProtocolName = "fastcgi" | "scgi";
+
+/** What is known when a request begins: all of its variables, none of its body. */
+export interface RequestHead {
+  readonly protocol: ProtocolName;
+  readonly role: Role;
+  readonly params: Params;
+  /** True where other requests share the connection right now or may do so. */
+  readonly multiplexed: boolean;
+}
+
+/** From the web server to the app. */
+export type RequestEvent =
+  /** Body bytes (FCGI_STDIN). The receiver owns `chunk` and returns its length as credit once the app has taken it. */
+  | { readonly type: "body"; readonly chunk: Uint8Array }
+  /** The body is complete. */
+  | { readonly type: "bodyEnd" }
+  /** The filter role's file (FCGI_DATA), with the same rule of credit. */
+  | { readonly type: "data"; readonly chunk: Uint8Array }
+  | { readonly type: "dataEnd" }
+  /** So many bytes of the answer's body have left for the web server. */
+  | { readonly type: "credit"; readonly bytes: number }
+  /** The exchange is over before its time; nothing follows, and nothing sent back is heard. */
+  | { readonly type: "abort"; readonly code: AbortCode };
+
+/** From the app to the web server. */
+export type ResponseEvent =
+  /**
+   * The head, once: a finished CGI header block in latin1, `Status` line first, blank line last (RFC 3875 6.2).
+   */
+  | { readonly type: "head"; readonly status: number; readonly block: string }
+  /** Body bytes. The sender does not touch `chunk` again. */
+  | { readonly type: "body"; readonly chunk: Uint8Array }
+  /** Text for the web server's error log, where the protocol has a way to carry it. */
+  | { readonly type: "stderr"; readonly chunk: Uint8Array }
+  /** The app has taken so many bytes of the request's body (and data). */
+  | { readonly type: "credit"; readonly bytes: number }
+  /** The answer is complete; nothing follows. `appStatus` is FastCGI's (section 5.5), 0 for success. */
+  | { readonly type: "end"; readonly appStatus: number }
+  /** The answer cannot be completed after its head: it must not look complete. Nothing follows. */
+  | { readonly type: "fail" };
+
+/** The far end of the request's line. `send` never throws. */
+export interface RequestSink {
+  send(event: RequestEvent): void;
+}
+
+/** The far end of the answer's line. `send` never throws, may be called before `dispatch` has returned. */
+export interface ResponseSink {
+  send(event: ResponseEvent): void;
+}
+
+/** A mode's face: takes exchanges to an app. `dispatch` never throws. */
+export interface Dispatcher {
+  dispatch(head: RequestHead, response: ResponseSink): RequestSink;
+}
