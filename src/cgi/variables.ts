@@ -1,0 +1,61 @@
+/** The CGI variables of a request: looked up one at a time, or collected into an object. */
+import type { Params } from "../exchange.ts";
+
+/** The variables that the web server itself set, by name. Frozen, without a prototype. */
+export type CgiVariables = Readonly<Record<string, string>>;
+
+const NAME = /^[A-Za-z0-9_]{1,256}$/;
+/** Apache renames every old variable so on an internal redirect, `HTTP_COOKIE` included. */
+const CLIENT_HEADER = /^(?:REDIRECT_)*HTTP_/;
+
+/**
+ * The value of the first variable called `name`, byte for byte. `undefined` where it was not sent, "" where it was sent
+ * empty.
+ */
+export function variable(params: Params, name: string): string | undefined {
+  const { block, offsets, base } = params;
+  const length = name.length;
+  for (let at = base, end = base + 4 * params.count; at < end; at += 4) {
+    const start = offsets[at] as number;
+    if ((offsets[at + 1] as number) - start === length && block.startsWith(name, start)) {
+      return block.slice(offsets[at + 2], offsets[at + 3]);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * What the web server says of the request: `REMOTE_USER`, `HTTPS`, `SSL_*`, `SERVER_*` and the like, "" where it was
+ * sent empty. Nothing that a client can set by a header of its own is in it (no `HTTP_*`, no `REDIRECT_HTTP_*`). The
+ * first of a repeated variable counts. Names other than 1 to 256 letters, digits and underscores are dropped.
+ */
+export function serverVariables(params: Params): CgiVariables {
+  const variables: Record<string, string> = Object.create(null);
+  for (const [name, value] of pairs(params)) {
+    if (!CLIENT_HEADER.test(name)) variables[name] ??= value;
+  }
+  return Object.freeze(variables);
+}
+
+/**
+ * Every variable, `HTTP_*` included, as a plain copy without a prototype. A repeated header is joined with `, ` (a
+ * Cookie with `; `), of other repeats the first counts. `HTTP_PROXY` is left out: no header may pass for the setting of
+ * that name (CVE-2016-5385).
+ */
+export function allVariables(params: Params): Record<string, string> {
+  const variables: Record<string, string> = Object.create(null);
+  for (const [name, value] of pairs(params)) {
+    if (name === "HTTP_PROXY") continue;
+    const before = variables[name];
+    if (before === undefined) variables[name] = value;
+    else if (name.startsWith("HTTP_")) variables[name] = before + (name === "HTTP_COOKIE" ? "; " : ", ") + value;
+  }
+  return variables;
+}
+
+function* pairs({ block, offsets, base, count }: Params): Generator<readonly [name: string, value: string]> {
+  for (let at = base, end = base + 4 * count; at < end; at += 4) {
+    const name = block.slice(offsets[at], offsets[at + 1]);
+    if (NAME.test(name)) yield [name, block.slice(offsets[at + 2], offsets[at + 3])];
+  }
+}
