@@ -25,16 +25,19 @@ export interface ResponseHeadOptions {
 
 /** nginx answers 502 to a head that overflows its `fastcgi_buffer_size`. */
 const NGINX_BUFFER = 4096;
-const NGINX_WARNING = "nginx's default fastcgi_buffer_size is 4 KiB";
+const NGINX_WARNING: readonly string[] = ["nginx's default fastcgi_buffer_size is 4 KiB"];
 const NO_WARNINGS: readonly string[] = [];
 
-/** What node lets into no head, and what would end a line or the block early if it came. */
-// oxlint-disable-next-line no-control-regex
-const FORBIDDEN = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?!\n)|(?<!\r)\n/;
+/** Lines as node's own checks leave them. A header with a line end inside it, or any other control, does not match. */
+const LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
 const LENGTH = /^(?:0|[1-9]\d{0,15})$/;
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
+/** X-Accel-Buffering names no file, it asks nginx to stream: it passes. */
+const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
+const LOCAL_LOCATION = /^location:[ \t]*\//i;
+/** The usual values of Connection name no field. */
+const COMMON_CONNECTION = /^[ \t]*(?:keep-alive|close)[ \t]*$/i;
+/** Hop-by-hop, or CGI's own. Connection, Keep-Alive and Content-Length have rules of their own below. */
+const NOT_FOR_CGI: ReadonlySet<string> = new Set([
   "proxy-connection",
   "status",
   "te",
@@ -42,9 +45,6 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-/** The name ends where a colon or, for the two families, anything follows. X-Accel-Buffering only asks for streaming. */
-const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
-const CONNECTION_OPTIONS: ReadonlySet<string> = new Set(["", "close", "keep-alive"]);
 const NONE: ReadonlySet<string> = new Set();
 
 /**
@@ -66,76 +66,90 @@ export function cgiResponseHead(head: string, options: ResponseHeadOptions): Cgi
   return result;
 }
 
-/** One scan: lines that stay are copied in runs, and a line is looked at closely only where its first letter says so. */
+/** One scan: what stays is copied in runs, and a name is looked at only where its length says that it may not stay. */
 function translate(head: string, options: ResponseHeadOptions, named: ReadonlySet<string>): CgiHead {
-  if (FORBIDDEN.test(head)) throw badHead("a control character or a line end inside a line");
   const status = Number(head.slice(9, 12));
   if (!head.startsWith("HTTP/1.") || !(status >= 100 && status <= 599)) throw badHead("no status of 100-599");
+  if (!LINES.test(head)) throw badHead("a control character or a line end inside a line");
 
   let lineEnd = head.indexOf("\r\n");
   const reason = lineEnd > 13 ? head.slice(13, lineEnd) : reasonPhrase(status);
   let block = `Status: ${status} ${reason}`;
   let contentLength: number | undefined;
-  let keptFrom = lineEnd;
+  // A run begins with the line end before its first line; what drops a line ends the run before that line's own start.
+  let runStart = lineEnd;
 
   for (let start = lineEnd + 2; ; start = lineEnd + 2) {
     lineEnd = head.indexOf("\r\n", start);
-    if (lineEnd < 0) throw badHead("no blank line at its end");
-    if (lineEnd === start) break;
-    let drop = false;
-    // Bit 5 makes the letter small.
-    switch (head.charCodeAt(start) | 0x20) {
-      case 0x63: // c
-      case 0x6b: // k
-      case 0x70: // p
-      case 0x73: // s
-      case 0x74: // t
-      case 0x75: {
-        // u
-        const name = head.slice(start, head.indexOf(":", start)).toLowerCase();
-        if (name === "content-length") {
-          const length = parseLength(head.slice(start + 15, lineEnd).trim());
-          if (contentLength !== undefined && contentLength !== length) throw badHead("two different Content-Lengths");
-          drop = contentLength !== undefined;
-          contentLength = length;
-        } else if (name === "connection" && named === NONE) {
-          const more = namedFields(head.slice(start + 11, lineEnd));
-          if (more.size > 0) return translate(head, options, more);
+    if (lineEnd <= start) break;
+    const colon = head.indexOf(":", start);
+    let drop = named !== NONE && named.has(nameOf(head, start, colon));
+    switch (colon - start) {
+      case 2: // TE
+      case 6: // Status
+      case 7: // Trailer, Upgrade
+      case 16: // Proxy-Connection
+      case 17: // Transfer-Encoding
+        drop ||= NOT_FOR_CGI.has(nameOf(head, start, colon));
+        break;
+      case 8:
+        if (status === 200 && !drop && LOCAL_LOCATION.test(head.slice(start, lineEnd))) {
+          block += `${head.slice(runStart, start)}Content-`;
+          runStart = start;
+        }
+        break;
+      case 10: {
+        const name = nameOf(head, start, colon);
+        if (name === "connection") {
           drop = true;
-        } else {
-          drop = HOP_BY_HOP.has(name);
+          if (named === NONE && !COMMON_CONNECTION.test(head.slice(colon + 1, lineEnd))) {
+            return translate(head, options, fieldsNamedIn(head.slice(colon + 1, lineEnd)));
+          }
+        } else if (name === "keep-alive") {
+          drop = true;
         }
         break;
       }
-      case 0x6c: // l
-        if (status === 200 && !named.has("location") && /^location:[ \t]*\//i.test(head.slice(start, lineEnd))) {
-          block += `${head.slice(keptFrom, start)}Content-`;
-          keptFrom = start;
+      case 14:
+        if (nameOf(head, start, colon) === "content-length") {
+          const length = parseLength(head.slice(colon + 1, lineEnd).trim());
+          if (contentLength !== undefined && contentLength !== length) throw badHead("two different Content-Lengths");
+          drop ||= contentLength !== undefined;
+          contentLength = length;
         }
         break;
-      case 0x78: // x
-        drop = options.allowSendfile !== true && SENDFILE.test(head.slice(start, lineEnd));
-        break;
     }
-    if (drop || (named !== NONE && named.has(head.slice(start, head.indexOf(":", start)).toLowerCase()))) {
-      // The run leaves out the CRLF before this line: the one after the line takes its place.
-      block += head.slice(keptFrom, start - 2);
-      keptFrom = lineEnd;
+    const first = head.charCodeAt(start);
+    if ((first === 0x58 || first === 0x78) && options.allowSendfile !== true) {
+      drop ||= SENDFILE.test(head.slice(start, colon + 1));
+    }
+    if (drop) {
+      block += head.slice(runStart, start - 2);
+      runStart = lineEnd;
     }
   }
-  block += head.slice(keptFrom, lineEnd + 2);
-  const warnings = block.length > NGINX_BUFFER ? [NGINX_WARNING] : NO_WARNINGS;
-  return { status, block, contentLength, warnings };
+  if (lineEnd < 0) throw badHead("no blank line at its end");
+  block += head.slice(runStart, lineEnd + 2);
+  return { status, block, contentLength, warnings: block.length > NGINX_BUFFER ? NGINX_WARNING : NO_WARNINGS };
 }
 
-/** The fields that a Connection header makes hop-by-hop, in small letters. */
-function namedFields(value: string): ReadonlySet<string> {
-  const tokens = value.toLowerCase().split(",", 64);
-  return new Set(tokens.map((token) => token.trim()).filter((token) => !CONNECTION_OPTIONS.has(token)));
+function nameOf(head: string, start: number, colon: number): string {
+  return head.slice(start, colon).toLowerCase();
+}
+
+/** The fields that a Connection header makes hop-by-hop (RFC 9110 section 7.6.1), in small letters. */
+function fieldsNamedIn(value: string): ReadonlySet<string> {
+  return new Set(
+    value
+      .toLowerCase()
+      .split(",", 64)
+      .map((token) => token.trim()),
+  );
 }
 
 function parseLength(text: string): number {
-  if (!LENGTH.test(text)) throw badHead(`Content-Length ${JSON.stringify(text.slice(0, 32))} is no number of bytes`);
+  if (!LENGTH.test(text))
+    throw badHead(`Content-Length ${JSON.stringify(text.slice(0, 32))}, which is no number of bytes`);
   return Number(text);
 }
 

@@ -24,6 +24,11 @@ export function variable(params: Params, name: string): string | undefined {
   return undefined;
 }
 
+/** The value of the pair whose four offsets begin at `at`. */
+export function valueAt(params: Params, at: number): string {
+  return params.block.slice(params.offsets[at + 2], params.offsets[at + 3]);
+}
+
 /**
  * What the web server says of the request: `REMOTE_USER`, `HTTPS`, `SSL_*`, `SERVER_*` and the like, "" where it was
  * sent empty. Nothing that a client can set by a header of its own is in it (no `HTTP_*`, no `REDIRECT_HTTP_*`). The
