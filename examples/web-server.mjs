@@ -1,0 +1,251 @@
+/** Starts Apache, lighttpd or nginx from one of the example files, in a scratch directory, as a child of this process. */
+import { spawn } from "node:child_process";
+import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+/**
+ * What stands in the example files, and by which of `values` it is replaced. `ROOT` need not be given, nor `PORT`.
+ * @type {readonly (readonly [name: "PORT" | "SOCKET" | "BACKEND_PORT" | "ROOT", standsFor: RegExp])[]}
+ */
+const DEFAULTS = [
+  ["SOCKET", /\/run\/propylon\/app\.sock\b/g],
+  ["ROOT", /\/srv\/www\b/g],
+  ["BACKEND_PORT", /\b(?:6500|4000)\b/g],
+  ["PORT", /\b8080\b/g],
+];
+
+const START_TIMEOUT = 10_000;
+const STOP_TIMEOUT = 5_000;
+/** Characters kept of what the server prints, and of its log in an error message. */
+const MAX_OUTPUT = 64 * 1024;
+const MAX_EXCERPT = 4 * 1024;
+
+const asRoot = process.getuid?.() === 0;
+
+/** How each server is run, and what a distribution's own configuration files would say around an example. */
+const SERVERS = {
+  apache: {
+    programs: ["/usr/sbin/apache2", "/usr/sbin/httpd", "/usr/local/sbin/httpd"],
+    arguments: (file, dir) => ["-d", dir, "-f", file, "-D", "FOREGROUND"],
+    scaffold: apacheScaffold,
+    local: (text, port) => text.replaceAll(/^(\s*Listen\s+)(?:\*:)?(\d+)\s*$/gim, `$1127.0.0.1:${port}`),
+  },
+  lighttpd: {
+    programs: ["/usr/sbin/lighttpd", "/usr/local/sbin/lighttpd"],
+    arguments: (file) => ["-D", "-f", file],
+    scaffold: lighttpdScaffold,
+    local: (text) => text,
+  },
+  nginx: {
+    programs: ["/usr/sbin/nginx", "/usr/local/sbin/nginx"],
+    arguments: (file, dir) => ["-p", dir, "-c", file, "-e", join(dir, "error.log")],
+    scaffold: nginxScaffold,
+    local: (text, port) => text.replaceAll(/^(\s*listen\s+)\d+\s*;/gm, `$1127.0.0.1:${port};`),
+  },
+};
+
+/**
+ * The path of the server's program, or null where it is not installed.
+ * @param {keyof typeof SERVERS} name
+ */
+export async function findWebServer(name) {
+  for (const program of SERVERS[name].programs) {
+    if (await exists(program)) return program;
+  }
+  return null;
+}
+
+/**
+ * Resolves once the server answers on its port; rejects with what its error log says otherwise.
+ *
+ * @param {object} options
+ * @param {keyof typeof SERVERS} options.name
+ * @param {string} options.config the example file
+ * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string }} [options.values] what to put in place
+ *   of the file's own port 8080 (default: a free one), `/run/propylon/app.sock`, backend port and `/srv/www`
+ * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
+ *   the server's own user must be able to enter it
+ * @returns {Promise<{ url: string, pid: number, log(): Promise<string>, stop(): Promise<void> }>}
+ */
+export async function startWebServer({ name, config, values = {}, dir }) {
+  const server = SERVERS[name];
+  const program = await findWebServer(name);
+  if (program === null) throw new Error(`${name} is not installed (looked for ${server.programs.join(", ")})`);
+
+  const scratch = dir ?? (await mkdtemp(join(tmpdir(), `propylon-${name}-`)));
+  await mkdir(scratch, { recursive: true });
+  if (dir === undefined) await chmod(scratch, 0o755);
+  const root = values.ROOT ?? join(scratch, "www");
+  await mkdir(root, { recursive: true });
+  const port = values.PORT ?? (await freePort());
+
+  const put = { ...values, ROOT: root, PORT: port };
+  let text = await readFile(config, "utf8");
+  for (const [key, standsFor] of DEFAULTS) {
+    if (put[key] !== undefined) text = text.replaceAll(standsFor, () => String(put[key]));
+  }
+  text = server.local(text, port);
+  const example = join(scratch, basename(config));
+  await writeFile(example, text);
+  const main = join(scratch, "_main.conf");
+  const errorLog = join(scratch, "error.log");
+  await writeFile(main, await server.scaffold({ text, example, scratch, root, port, errorLog }));
+
+  let output = "";
+  const child = spawn(program, server.arguments(main, scratch), { stdio: ["ignore", "pipe", "pipe"] });
+  const keep = (chunk) => (output = (output + chunk).slice(-MAX_OUTPUT));
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  const exited = new Promise((resolve) => {
+    child.once("error", resolve);
+    child.once("exit", resolve);
+  });
+  let over = false;
+  // A parent that ends without calling `stop` takes the server with it.
+  const kill = () => child.kill("SIGTERM");
+  process.once("exit", kill);
+  void exited.then(() => {
+    over = true;
+    process.off("exit", kill);
+  });
+
+  const log = async () => output + (await readFile(errorLog, "utf8").catch(() => ""));
+  const stop = async () => {
+    if (!over) {
+      kill();
+      const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT);
+      await exited;
+      clearTimeout(timer);
+    }
+    if (dir === undefined) await rm(scratch, { recursive: true, force: true });
+  };
+
+  const deadline = Date.now() + START_TIMEOUT;
+  while (!(await answers(port))) {
+    if (over || Date.now() > deadline) {
+      const said = (await log()).slice(-MAX_EXCERPT);
+      await stop();
+      throw new Error(`${name} did not start from ${config}:\n${said}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return { url: `http://127.0.0.1:${port}`, pid: child.pid, log, stop };
+}
+
+/** Modules that a distribution loads by itself, then those that the examples are about. */
+const APACHE_MODULES = [
+  ...["mpm_event", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic", "unixd"],
+  ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
+  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "fastcgi"],
+];
+
+const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];
+
+async function apacheScaffold({ text, example, scratch, root, port, errorLog }) {
+  const lines = [
+    `ServerRoot "${scratch}"`,
+    `DefaultRuntimeDir "${scratch}"`,
+    `PidFile "${join(scratch, "httpd.pid")}"`,
+    `ErrorLog "${errorLog}"`,
+    "ServerName localhost",
+    `DocumentRoot "${root}"`,
+    `TypesConfig "${(await exists("/etc/mime.types")) ? "/etc/mime.types" : "/dev/null"}"`,
+  ];
+  for (const directory of APACHE_DIRECTORIES) {
+    if (!(await exists(directory))) continue;
+    for (const module of APACHE_MODULES) {
+      const file = join(directory, `mod_${module}.so`);
+      const loaded = new RegExp(`^\\s*LoadModule\\s+${module}_module\\b`, "im").test(text);
+      if (!loaded && (await exists(file))) lines.push(`LoadModule ${module}_module "${file}"`);
+    }
+  }
+  // Few processes: an example is visited by one browser.
+  lines.push("<IfModule mpm_event_module>", "StartServers 1", "MinSpareThreads 1", "</IfModule>");
+  if (asRoot) lines.push("User www-data", "Group www-data");
+  if (!/^\s*Listen\b/im.test(text)) lines.push(`Listen 127.0.0.1:${port}`);
+  return `${lines.join("\n")}\nInclude "${example}"\n`;
+}
+
+/** The error log stays on standard error: lighttpd opens a file only after it has become its user. */
+async function lighttpdScaffold({ text, example, scratch, root, port }) {
+  const uploads = join(scratch, "uploads");
+  await mkdir(uploads, { recursive: true });
+  await chmod(uploads, 0o1777);
+  const options = [
+    ["server.document-root", `"${root}"`],
+    ["server.port", String(port)],
+    ["server.bind", '"127.0.0.1"'],
+    ["server.upload-dirs", `( "${uploads}" )`],
+    ...(asRoot
+      ? [
+          ["server.username", '"www-data"'],
+          ["server.groupname", '"www-data"'],
+        ]
+      : []),
+  ];
+  const absent = ([name]) => !new RegExp(`^\\s*${name.replaceAll(".", "\\.")}\\s*=`, "m").test(text);
+  const lines = options.filter(absent).map(([name, value]) => `${name} = ${value}`);
+  lines.push('server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect" )');
+  return `${lines.join("\n")}\ninclude "${example}"\n`;
+}
+
+async function nginxScaffold({ text, example, scratch, errorLog }) {
+  if (asRoot) await chmod(scratch, 0o755);
+  // `include fastcgi_params;` is looked for beside the main file.
+  for (const file of ["fastcgi_params", "fastcgi.conf", "scgi_params", "mime.types"]) {
+    await cp(join("/etc/nginx", file), join(scratch, file)).catch(() => {});
+  }
+  const lines = [
+    "daemon off;",
+    "worker_processes 1;",
+    `pid "${join(scratch, "nginx.pid")}";`,
+    `error_log "${errorLog}";`,
+  ];
+  if (asRoot) lines.push("user www-data;");
+  if (/^\s*http\s*\{/m.test(text)) return `${lines.join("\n")}\ninclude "${example}";\n`;
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (what) => `${what}_temp_path "${join(scratch, what)}";`,
+  );
+  lines.push(
+    "events { worker_connections 512; }",
+    "http {",
+    "access_log off;",
+    ...temporary,
+    `include "${example}";`,
+    "}",
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+async function exists(path) {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A port of 127.0.0.1 that is free at this moment. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port });
+    const done = (result) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once("connect", () => done(true));
+    socket.once("error", () => done(false));
+  });
+}
