@@ -10,14 +10,16 @@ export interface ErrorAnswer {
 /**
  * The answer of the gateway for `status` (400, 408, 413, 431, 500, 502, 503, 504 …). It tells the client the status in
  * plain text and nothing more: what happened is for the log. `extraHeaders` are ours, not a client's, and go in as they
- * are. Where a body must not follow (HEAD), leave it out and send the block alone.
+ * are. Where a body must not follow (HEAD), leave it out and send the block alone. `detail` is for development: ASCII
+ * text that follows the title.
  */
 export function errorAnswer(
   status: number,
   extraHeaders: readonly (readonly [name: string, value: string])[] = [],
+  detail = "",
 ): ErrorAnswer {
   const title = `${status} ${reasonPhrase(status)}`;
-  const body = `${title}\n`;
+  const body = detail === "" ? `${title}\n` : `${title}\n\n${detail}\n`;
   const extra = extraHeaders.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const block =
     `Status: ${title}\r\n` +

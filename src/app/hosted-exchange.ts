@@ -1,0 +1,279 @@
+/** One exchange at the app: request events become `req`, what the app does with `res` becomes response events. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import { variable } from "../cgi/variables.ts";
+import { RequestError } from "../errors.ts";
+import type { AbortCode } from "../errors.ts";
+import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
+import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
+import type { AppHost } from "./host.ts";
+import { createRequest } from "./request.ts";
+import { ResponseLine } from "./response-line.ts";
+import { announceDrain, createResponse } from "./response.ts";
+
+export class HostedExchange implements RequestSink, ExchangeHandle {
+  readonly head: RequestHead;
+  readonly socket: ExchangeSocket;
+  readonly line: ResponseLine;
+  readonly #host: AppHost;
+  readonly #sink: ResponseSink;
+  request: IncomingMessage | null = null;
+  response: ServerResponse | null = null;
+  /** Body bytes that the app has not asked for yet; the gateway's window bounds them. */
+  #queue: Uint8Array[] | null = null;
+  #wanted = false;
+  #bodyEnded = false;
+  #bodyComplete = false;
+  #dataQueue: (Uint8Array | null)[] | null = null;
+  #dataWanted = false;
+  #bytesRead = 0;
+  #needsDrain = false;
+  #answered = false;
+  #closed = false;
+
+  constructor(head: RequestHead, sink: ResponseSink, host: AppHost) {
+    this.head = head;
+    this.#sink = sink;
+    this.#host = host;
+    this.line = new ResponseLine(sink, {
+      maxResponseHeader: host.options.maxResponseHeader,
+      headOnly: variable(head.params, "REQUEST_METHOD") === "HEAD",
+      report: (problem) => this.report(problem),
+    });
+    this.socket = new ExchangeSocket(this);
+  }
+
+  /** Makes `req` and `res` and calls the app. Never throws: what the app throws is answered. */
+  run(): void {
+    try {
+      const { options } = this.#host;
+      this.request = createRequest(options.IncomingMessage, this.socket, this.head.params, options.mount, options);
+      this.response = createResponse(options.ServerResponse, this.request, this.socket);
+      const result: unknown = this.#host.call(this.request, this.response, this);
+      if (isPromise(result)) result.then(undefined, (error: unknown) => this.appFailed(error));
+    } catch (error) {
+      this.appFailed(error);
+    }
+  }
+
+  /** The app threw or rejected: 500 before the head, a broken answer after it. The connection and its neighbours live on. */
+  appFailed(thrown: unknown): void {
+    if (this.#closed) return;
+    if (thrown instanceof RequestError) {
+      this.line.fail(thrown, thrown.status);
+    } else {
+      const error = thrown instanceof Error ? thrown : new Error(`the app threw ${String(thrown)}`, { cause: thrown });
+      this.line.fail(error, 500, this.#host.options.debug ? (error.stack ?? error.message) : "");
+    }
+    this.#closeSoon();
+  }
+
+  report(problem: Error | string): void {
+    const where = `${variable(this.head.params, "REQUEST_METHOD") ?? "-"} ${variable(this.head.params, "REQUEST_URI") ?? "-"}`;
+    if (typeof problem === "string") {
+      this.#host.options.log.warn(`${where}: ${problem}`);
+      return;
+    }
+    if (problem instanceof RequestError) {
+      this.#host.options.log.info(`${where}: ${problem.message}`);
+      return;
+    }
+    const text = problem.stack ?? `${problem.name}: ${problem.message}`;
+    this.#host.options.log.error(`${where}: ${text}`);
+    this.stderr(Buffer.from(`${text}\n`));
+  }
+
+  // The gateway's side: RequestSink.
+
+  send(event: RequestEvent): void {
+    if (this.#closed) return;
+    switch (event.type) {
+      case "body":
+        if (this.#wanted) this.#push(event.chunk);
+        else (this.#queue ??= []).push(event.chunk);
+        return;
+      case "bodyEnd":
+        this.#bodyEnded = true;
+        if (this.#queue === null) this.#completeBody();
+        return;
+      case "data":
+        this.#takeData(event.chunk);
+        return;
+      case "dataEnd":
+        this.#takeData(null);
+        return;
+      case "credit":
+        this.line.credit(event.bytes);
+        this.flushed();
+        return;
+      case "abort":
+        this.#abort(event.code);
+    }
+  }
+
+  // The app's side: ExchangeHandle.
+
+  get params(): Params {
+    return this.head.params;
+  }
+  get outstanding(): number {
+    return this.line.outstanding;
+  }
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+  get bytesWritten(): number {
+    return this.line.bytesSent;
+  }
+  get readable(): boolean {
+    return !this.#bodyComplete;
+  }
+  get writable(): boolean {
+    return !this.line.over;
+  }
+  get server(): object | undefined {
+    return this.#host.options.server;
+  }
+
+  wantBody(): void {
+    this.#wanted = true;
+    const queue = this.#queue;
+    if (queue === null) return;
+    let next = 0;
+    while (this.#wanted && next < queue.length) this.#push(queue[next++]!);
+    this.#queue = next === queue.length ? null : queue.slice(next);
+    if (this.#queue === null && this.#bodyEnded) this.#completeBody();
+  }
+
+  write(
+    data: string | Uint8Array,
+    encoding: BufferEncoding | null | undefined,
+    callback: ((error?: Error | null) => void) | null,
+  ): void {
+    this.line.write(data, encoding, callback);
+    if (this.line.over) this.#closeSoon();
+  }
+
+  backedUp(): void {
+    this.#needsDrain = true;
+    if (this.outstanding === 0) process.nextTick(drained, this);
+  }
+
+  /** All that was written has left. */
+  flushed(): void {
+    if (this.#closed || this.outstanding > 0) return;
+    if (this.line.over) {
+      process.nextTick(answered, this);
+    } else if (this.#needsDrain && this.socket.writableLength === 0 && this.response?.writableEnded === false) {
+      this.#needsDrain = false;
+      announceDrain(this.response);
+    }
+  }
+
+  end(): void {
+    this.line.end();
+    if (this.line.outstanding === 0) process.nextTick(answered, this);
+  }
+
+  break(error: Error | undefined): void {
+    if (this.#closed) return;
+    if (!this.line.over) this.line.fail(error ?? "the app destroyed the request before it was answered");
+    process.nextTick(closeWith, this, error ?? null);
+  }
+
+  stderr(chunk: Uint8Array): void {
+    this.#sink.send({ type: "stderr", chunk });
+  }
+
+  wantData(): void {
+    this.#dataWanted = true;
+    const queue = this.#dataQueue;
+    while (this.#dataWanted && queue !== null && queue.length > 0) this.#pushData(queue.shift()!);
+  }
+
+  timedOut(socket: ExchangeSocket): boolean {
+    // All three are told, as node http does; `||` would stop at the first.
+    const heard = [this.request?.emit("timeout", socket), this.response?.emit("timeout", socket)];
+    return heard.includes(true) || this.#host.timedOut(socket);
+  }
+
+  /** The answer has left. What is still to come of the body is read by the app, or else by nobody, as in node http. */
+  answered(): void {
+    if (this.#closed || this.#answered) return;
+    this.#answered = true;
+    if (this.request !== null && this.request.readableFlowing === null) this.request.resume();
+    if (this.#bodyComplete || this.request === null) this.close(null);
+    else this.socket.close(null);
+  }
+
+  /** The exchange is over on both sides. Without an error it has run its course. */
+  close(error: Error | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.line.abandon(error ?? new Error("the exchange is over"));
+    this.#queue = null;
+    this.#dataQueue = null;
+    if (!this.#bodyComplete || error !== null) {
+      this.socket.destroyed = true;
+      this.request?.destroy(connectionReset());
+    }
+    this.socket.destroyed = true;
+    this.socket.close(error);
+  }
+
+  #push(chunk: Uint8Array): void {
+    const { length } = chunk;
+    this.#bytesRead += length;
+    this.#wanted = this.request!.push(chunk);
+    this.#sink.send({ type: "credit", bytes: length });
+  }
+
+  #completeBody(): void {
+    if (this.#bodyComplete || this.request === null) return;
+    this.#bodyComplete = true;
+    this.request.complete = true;
+    this.request.push(null);
+    if (this.#answered) process.nextTick(closeWith, this, null);
+  }
+
+  #takeData(chunk: Uint8Array | null): void {
+    if (this.#dataWanted) this.#pushData(chunk);
+    else (this.#dataQueue ??= []).push(chunk);
+  }
+
+  #pushData(chunk: Uint8Array | null): void {
+    this.#dataWanted = this.socket.dataStream.push(chunk);
+    if (chunk !== null) this.#sink.send({ type: "credit", bytes: chunk.length });
+  }
+
+  #abort(code: AbortCode): void {
+    this.#host.options.log.debug(`${variable(this.head.params, "REQUEST_URI") ?? "-"}: ${code}`);
+    this.close(connectionReset(code));
+  }
+
+  #closeSoon(): void {
+    process.nextTick(closeWith, this, null);
+  }
+}
+
+function drained(exchange: HostedExchange): void {
+  exchange.flushed();
+}
+
+function answered(exchange: HostedExchange): void {
+  exchange.answered();
+}
+
+function closeWith(exchange: HostedExchange, error: Error | null): void {
+  exchange.close(error);
+}
+
+/** What node http destroys a request with when its client leaves; `cause` says who ended it. */
+function connectionReset(cause?: AbortCode): Error {
+  const error = new Error("aborted", cause === undefined ? undefined : { cause });
+  return Object.assign(error, { code: "ECONNRESET" });
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,106 @@
+/** A genuine `http.IncomingMessage` over an exchange. */
+import type { IncomingMessage } from "node:http";
+
+import { requestHeaders, requestLine } from "../cgi/request-head.ts";
+import type { HeaderOptions } from "../cgi/request-head.ts";
+import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
+import type { Params } from "../exchange.ts";
+import type { ExchangeSocket } from "./exchange-socket.ts";
+
+/** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
+export type IncomingMessageClass = new (socket: never) => IncomingMessage;
+
+/** What a gateway adds to a request. */
+export interface GatewayRequest extends IncomingMessage {
+  /** Where the app is mounted: "" for the whole server, else "/james". */
+  baseUrl: string;
+  /** REQUEST_URI as the client sent it, the mount included. */
+  originalUrl: string;
+  /** The variables that the web server set; never a client's header. Frozen, without a prototype. */
+  readonly cgi: CgiVariables;
+  /** All variables, client headers (HTTP_*) among them: what node-fastcgi calls so. */
+  readonly cgiParams: Record<string, string>;
+}
+
+const PARAMS = Symbol("propylon.params");
+
+interface HookedRequest extends GatewayRequest {
+  [PARAMS]: Params;
+}
+
+/**
+ * The typed form of `req.cgi`: the variables that the web server set for a request, REMOTE_USER or SSL_CLIENT_S_DN
+ * among them, and none that a client can set by a header.
+ *
+ * @throws TypeError if the request did not come through a gateway.
+ */
+export function cgi(request: IncomingMessage): CgiVariables {
+  const params = (request as HookedRequest)[PARAMS];
+  if (params === undefined) throw new TypeError("cgi(req): the request did not come through a propylon gateway");
+  const variables = serverVariables(params);
+  Object.defineProperty(request, "cgi", { value: variables, enumerable: true, configurable: true });
+  return variables;
+}
+
+/** Made when first asked for. Own accessors, since Express replaces prototypes. */
+const LAZY: PropertyDescriptorMap & ThisType<HookedRequest> = {
+  cgi: {
+    get() {
+      return cgi(this);
+    },
+    enumerable: true,
+    configurable: true,
+  },
+  /** node-fastcgi's name for `req.socket.params`. */
+  cgiParams: {
+    get() {
+      return (this.socket as unknown as ExchangeSocket).params;
+    },
+    enumerable: true,
+    configurable: true,
+  },
+  headersDistinct: {
+    get() {
+      return distinct(this.rawHeaders);
+    },
+    enumerable: true,
+    configurable: true,
+  },
+};
+
+/**
+ * Makes the request that `params` describe.
+ *
+ * @throws RequestError where the variables make no HTTP request.
+ */
+export function createRequest(
+  RequestClass: IncomingMessageClass,
+  socket: ExchangeSocket,
+  params: Params,
+  mount: string,
+  options: HeaderOptions,
+): GatewayRequest {
+  const line = requestLine(params, mount);
+  const { headers, rawHeaders } = requestHeaders(params, options);
+  const request = new RequestClass(socket as never) as HookedRequest;
+  request.method = line.method;
+  request.url = line.url;
+  request.baseUrl = line.baseUrl;
+  request.originalUrl = line.originalUrl;
+  request.httpVersion = line.httpVersion;
+  request.httpVersionMajor = line.httpVersionMajor;
+  request.httpVersionMinor = line.httpVersionMinor;
+  request.rawHeaders = rawHeaders;
+  request.headers = headers;
+  request[PARAMS] = params;
+  Object.defineProperties(request, LAZY);
+  return request;
+}
+
+function distinct(rawHeaders: readonly string[]): NodeJS.Dict<string[]> {
+  const headers: NodeJS.Dict<string[]> = Object.create(null);
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    (headers[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
+  }
+  return headers;
+}

@@ -1,0 +1,167 @@
+/**
+ * The answer's line: what node's own `ServerResponse` writes to its socket, which is HTTP/1.1, as response events.
+ *
+ * The genuine methods of the response have run when bytes arrive here: implicit heads, HEAD, 204 and 304, lengths and
+ * checks are node's. What is left is CGI's: another first line, no connection framing, a body held to its length.
+ */
+import { errorAnswer } from "../cgi/error-page.ts";
+import { cgiResponseHead } from "../cgi/response-head.ts";
+import { ResponseError } from "../errors.ts";
+import type { ResponseSink } from "../exchange.ts";
+
+const HEAD_END = "\r\n\r\n";
+const INFORMATIONAL = "HTTP/1.1 1";
+
+type WriteCallback = (error?: Error | null) => void;
+
+export interface ResponseLineOptions {
+  /** A head of more bytes than this is answered 500 in its stead. */
+  readonly maxResponseHeader: number;
+  /** The request is HEAD: no body follows whatever the length says. */
+  readonly headOnly: boolean;
+  /** Hears of heads and bodies that cannot be sent as they are, and of warnings. */
+  readonly report: (problem: Error | string) => void;
+}
+
+export class ResponseLine {
+  readonly #sink: ResponseSink;
+  readonly #options: ResponseLineOptions;
+  #headSent = false;
+  #over = false;
+  /** Body bytes that Content-Length still allows; Infinity without one. */
+  #room = Number.POSITIVE_INFINITY;
+  #sent = 0;
+  #credited = 0;
+  /** Write callbacks that wait for the credit of the bytes before them: position, callback, position, callback … */
+  #waiting: (number | WriteCallback)[] | null = null;
+
+  constructor(sink: ResponseSink, options: ResponseLineOptions) {
+    this.#sink = sink;
+    this.#options = options;
+  }
+
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  /** True once the answer has ended, well or not: nothing more is sent. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Body bytes sent that have not left the gateway yet. */
+  get outstanding(): number {
+    return this.#sent - this.#credited;
+  }
+
+  get bytesSent(): number {
+    return this.#sent;
+  }
+
+  /** Takes what a response writes to its socket. `callback` is called once the bytes have left. */
+  write(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, callback: WriteCallback | null): void {
+    if (!this.#over) {
+      const body = this.#headSent ? data : this.#takeHead(data);
+      if (body.length > 0) this.#sendBody(typeof body === "string" ? Buffer.from(body, encoding ?? "utf8") : body);
+    }
+    if (callback) this.#whenLeft(callback);
+  }
+
+  /** The answer is complete. A body short of its Content-Length is broken off, so that it cannot look complete. */
+  end(): void {
+    if (this.#over) return;
+    if (!this.#headSent) {
+      this.fail(new ResponseError("RESPONSE_BAD_HEAD", "the response ended before its head was written"));
+      return;
+    }
+    this.#over = true;
+    if (this.#room > 0 && this.#room !== Number.POSITIVE_INFINITY) {
+      const message = `the body ended ${this.#room} bytes short of its Content-Length`;
+      this.#options.report(new ResponseError("RESPONSE_BODY_SHORT", message));
+      this.#sink.send({ type: "fail" });
+    } else {
+      this.#sink.send({ type: "end", appStatus: 0 });
+    }
+  }
+
+  /**
+   * The app has failed: a plain 500 (or `status`) if nothing was sent yet, else the answer is broken off. The client
+   * sees no detail unless `detail` gives it some.
+   */
+  fail(problem: Error | string, status = 500, detail = ""): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#options.report(problem);
+    if (this.#headSent) {
+      this.#sink.send({ type: "fail" });
+      return;
+    }
+    this.#headSent = true;
+    const { block, body } = errorAnswer(status, [], detail.replace(/[^\n\x20-\x7e]/g, "?"));
+    this.#sink.send({ type: "head", status, block });
+    if (!this.#options.headOnly) this.#sink.send({ type: "body", chunk: Buffer.from(body) });
+    this.#sink.send({ type: "end", appStatus: 1 });
+  }
+
+  /** The exchange is gone: nothing more is sent, whoever waits hears `error`. */
+  abandon(error: Error): void {
+    this.#over = true;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null) for (const entry of waiting) if (typeof entry === "function") entry(error);
+  }
+
+  credit(bytes: number): void {
+    this.#credited += bytes;
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    let done = 0;
+    while (done < waiting.length && (waiting[done] as number) <= this.#credited) done += 2;
+    if (done === 0) return;
+    this.#waiting = done === waiting.length ? null : waiting.slice(done);
+    for (let i = 1; i < done; i += 2) (waiting[i] as WriteCallback)();
+  }
+
+  /** Sends the head that `data` begins with and returns the rest. Informational heads are dropped: no front relays them. */
+  #takeHead(data: string | Uint8Array): string | Uint8Array {
+    // Node gives the head as text, alone or before the first chunk; only a hand-written answer comes as bytes.
+    const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
+    const split = text.indexOf(HEAD_END) + HEAD_END.length;
+    if (split < HEAD_END.length || text.length === 0) {
+      this.fail(new ResponseError("RESPONSE_BAD_HEAD", "the response does not begin with a whole head"));
+      return "";
+    }
+    if (text.startsWith(INFORMATIONAL)) return split === text.length ? "" : this.#takeHead(text.slice(split));
+    try {
+      const head = cgiResponseHead(split === text.length ? text : text.slice(0, split), this.#options);
+      for (const warning of head.warnings) this.#options.report(warning);
+      this.#headSent = true;
+      const bodyless = this.#options.headOnly || head.status === 204 || head.status === 304;
+      if (bodyless) this.#room = 0;
+      else if (head.contentLength !== undefined) this.#room = head.contentLength;
+      this.#sink.send({ type: "head", status: head.status, block: head.block });
+    } catch (error) {
+      this.fail(error as Error);
+      return "";
+    }
+    return typeof data === "string" ? text.slice(split) : data.subarray(split);
+  }
+
+  #sendBody(chunk: Uint8Array): void {
+    const whole = chunk.length <= this.#room;
+    const piece = whole ? chunk : chunk.subarray(0, this.#room);
+    if (!whole) {
+      this.#options.report(`a body of more than its Content-Length was cut by ${chunk.length - this.#room} bytes`);
+      if (piece.length === 0) return;
+    }
+    this.#room -= piece.length;
+    this.#sent += piece.length;
+    this.#sink.send({ type: "body", chunk: piece });
+  }
+
+  #whenLeft(callback: WriteCallback): void {
+    if (this.#sent === this.#credited) process.nextTick(callback);
+    else if (this.#waiting === null) this.#waiting = [this.#sent, callback];
+    else this.#waiting.push(this.#sent, callback);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * A genuine `http.ServerResponse` over an exchange. Two hooks, own properties since Express replaces prototypes; each
+ * one calls the genuine method that it covers, so that all that packages read of a response is true.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import type { ExchangeSocket } from "./exchange-socket.ts";
+
+/** `http.ServerResponse` or a class derived from it, as `http.createServer` takes one. */
+export type ServerResponseClass = new (request: IncomingMessage) => ServerResponse;
+
+const LINE = Symbol("propylon.responseSocket");
+
+type HookedResponse = ServerResponse & { [LINE]: ExchangeSocket };
+
+/** Makes the response to `request` and assigns `socket` to it. */
+export function createResponse(
+  ResponseClass: ServerResponseClass,
+  request: IncomingMessage,
+  socket: ExchangeSocket,
+): ServerResponse {
+  const response = new ResponseClass(request) as HookedResponse;
+  response[LINE] = socket;
+  response.writeHead = writeHead as HookedResponse["writeHead"];
+  response.end = end as HookedResponse["end"];
+  response.assignSocket(socket as never);
+  return response;
+}
+
+/**
+ * Lets node announce 'drain'. The event belongs to a flag that node keeps for itself and clears only when it flushes
+ * what a response wrote before it got its socket; so the response writes nothing at all without a socket, and gets it.
+ */
+export function announceDrain(response: ServerResponse): void {
+  const socket = (response as HookedResponse)[LINE];
+  response.detachSocket(socket as never);
+  response.write("");
+  response.assignSocket(socket as never);
+}
+
+/** A CGI answer has no chunks: the web server frames the body. */
+function writeHead(this: HookedResponse, ...args: unknown[]): HookedResponse {
+  (prototypeOf(this).writeHead as (...args: unknown[]) => unknown).apply(this, args);
+  this.chunkedEncoding = false;
+  return this;
+}
+
+/**
+ * Node's `end()` reaches into the stream state of its socket, and ours is no stream. It need not: a response without a
+ * socket keeps what it writes, and writes it out when it is assigned one, as a pipelined response does in node http.
+ */
+function end(this: HookedResponse, ...args: unknown[]): HookedResponse {
+  const genuine = prototypeOf(this).end as (...args: unknown[]) => HookedResponse;
+  const socket = this[LINE];
+  if (this.writableEnded || this.socket === null) return genuine.apply(this, args);
+  this.detachSocket(socket as never);
+  try {
+    genuine.apply(this, args);
+  } finally {
+    this.assignSocket(socket as never);
+  }
+  socket.end();
+  return this;
+}
+
+/** The prototype as it is now, so that what an app has put on its own response prototype is called too. */
+function prototypeOf(response: ServerResponse): ServerResponse {
+  return Object.getPrototypeOf(response) as ServerResponse;
+}

@@ -1,0 +1,55 @@
+/** `createServer`, in node http's form and in node-fastcgi's, so that a user of either changes one import. */
+import { fstatSync } from "node:fs";
+
+import type { AuthorizerHandler, FetchObject, RequestHandler, ServerOptions } from "./options.ts";
+import { fetchHandler } from "../app/fetch.ts";
+import { Server } from "./server.ts";
+
+type Handler = RequestHandler | FetchObject;
+
+/**
+ * Makes a server.
+ *
+ * - `createServer(handler, options)` and `createServer(options, handler)`, as node http and here;
+ * - `createServer(responder, authorizer, filter, config)`, as node-fastcgi, each one optional.
+ *
+ * A handler is `(req, res)` or an object with `fetch(request)`.
+ *
+ * @throws ConfigError CONFIG_BAD_VALUE for an option out of its range.
+ */
+export function createServer(handler?: Handler, options?: ServerOptions): Server;
+export function createServer(options: ServerOptions, handler?: Handler): Server;
+export function createServer(
+  responder?: RequestHandler,
+  authorizer?: AuthorizerHandler,
+  filter?: RequestHandler,
+  config?: ServerOptions,
+): Server;
+export function createServer(...args: readonly unknown[]): Server {
+  const options = args.find((arg) => typeof arg === "object" && arg !== null && !isFetchObject(arg));
+  const handlers = args.filter((arg) => arg !== options || arg === undefined);
+  const server = new Server((options ?? {}) as ServerOptions);
+  const [responder, authorizer, filter] = handlers;
+  if (isFetchObject(responder))
+    server.on(
+      "request",
+      fetchHandler((request, bindings) => responder.fetch(request, bindings)),
+    );
+  else if (typeof responder === "function") server.on("request", responder as RequestHandler);
+  if (typeof authorizer === "function") server.on("authorize", authorizer as AuthorizerHandler);
+  if (typeof filter === "function") server.on("filter", filter as RequestHandler);
+  return server;
+}
+
+/** True if descriptor 0 is a socket: a web server has spawned this process, and `listen()` needs no address. */
+export function isService(): boolean {
+  try {
+    return fstatSync(0).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+function isFetchObject(value: unknown): value is FetchObject {
+  return typeof value === "object" && value !== null && typeof (value as { fetch?: unknown }).fetch === "function";
+}

@@ -1,0 +1,63 @@
+/** What the library's `createServer` and `listen` take. Types only. */
+import type { ServerResponse } from "node:http";
+
+import type { AuthorizerResponse } from "../app/authorizer.ts";
+import type { FetchApp } from "../app/fetch.ts";
+import type { GatewayRequest, IncomingMessageClass } from "../app/request.ts";
+import type { ServerResponseClass } from "../app/response.ts";
+import type { ProtocolName } from "../exchange.ts";
+import type { GatewayOptions } from "../gateway/options.ts";
+import type { Logger } from "../log.ts";
+
+export type Mount = "auto" | "/" | `/${string}`;
+
+/** `(req, res)` of the responder and filter roles. */
+export type RequestHandler = (request: GatewayRequest, response: ServerResponse) => unknown;
+/** `(req, res)` of the authorizer role. */
+export type AuthorizerHandler = (request: GatewayRequest, response: AuthorizerResponse) => unknown;
+/** An app of the form `{ fetch(request) }`. */
+export interface FetchObject {
+  readonly fetch: FetchApp;
+}
+
+/** Everything `createServer` takes. Times are milliseconds, sizes are bytes; see the option tables for the defaults. */
+export interface ServerOptions extends Partial<GatewayOptions> {
+  /** The protocol that the web server speaks. Default "fastcgi". */
+  readonly protocol?: ProtocolName;
+  /** Where the app is mounted: "auto" (what the web server says, the default), "/" or "/james". */
+  readonly mount?: Mount;
+  /** What to do with a header that came more than once: "merge" (as node http does, the default), "drop" or "refuse". */
+  readonly conflictingHeaders?: "merge" | "drop" | "refuse";
+  /** Bytes of a response head; a larger one is answered 500. Default 65536. */
+  readonly maxResponseHeader?: number;
+  /** The answer to a failure shows its stack. Never in production. Default false. */
+  readonly debug?: boolean;
+  /** What a request writes to `console` goes to the web server's error log too. Costs some speed. Default false. */
+  readonly captureConsole?: boolean;
+  /** Hears of faults. Default: nobody. */
+  readonly log?: Logger;
+  /** As for `http.createServer`: classes to use in place of node's. */
+  readonly IncomingMessage?: IncomingMessageClass;
+  readonly ServerResponse?: ServerResponseClass;
+  /** node-fastcgi's name of `maxConnections`. */
+  readonly maxConns?: number;
+  /** node-fastcgi's: what FCGI_MAX_REQS is answered. */
+  readonly maxReqs?: number;
+  /** node-fastcgi's name of `multiplexed`. */
+  readonly multiplex?: boolean;
+  /** node-fastcgi's: names that FCGI_GET_VALUES may ask for, and the option each one is answered with. */
+  readonly valueMap?: Readonly<Record<string, string>>;
+  readonly [additional: string]: unknown;
+}
+
+/** Where to listen, as `net.Server.listen` takes it, and what a Unix socket needs beside. */
+export interface ListenOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly path?: string;
+  readonly fd?: number;
+  readonly mode?: number;
+  readonly umask?: number;
+  readonly owner?: string | number;
+  readonly group?: string | number;
+}

@@ -1,0 +1,164 @@
+/** The library's server: used as `http.Server` is, it answers a web server over FastCGI or SCGI. */
+import { EventEmitter } from "node:events";
+import type { ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import type { ExchangeSocket } from "../app/exchange-socket.ts";
+import { AppHost } from "../app/host.ts";
+import { ConfigError } from "../errors.ts";
+import type { Role } from "../exchange.ts";
+import type { ListenAddress } from "../gateway/listen-address.ts";
+import { Gateway } from "../gateway/server.ts";
+import { silentLogger } from "../log.ts";
+import type { ListenOptions, ServerOptions } from "./options.ts";
+import { gatewayOptions } from "./node-fastcgi-options.ts";
+
+/** The event that carries each role. */
+const ROLE_EVENTS = { responder: "request", authorizer: "authorize", filter: "filter" } as const;
+
+/** The descriptor of a web server's listening socket in the process it has spawned (FastCGI 1.0 section 2.2). */
+const FCGI_LISTENSOCK_FILENO = 0;
+
+/**
+ * Events: `request`, `authorize` and `filter` (req, res); `listening`, `close`, `error` (ListenError);
+ * `clientError` (ProtocolError, socket) for a web server that breaks the protocol; `timeout` (socket).
+ */
+export class Server extends EventEmitter {
+  readonly #gateway: Gateway;
+  /** Milliseconds without a byte after which a request's socket emits 'timeout'; 0 for never. */
+  timeout = 0;
+  /** There for `http.Server`'s sake: the gateway's own limits are options. */
+  maxHeadersCount: number | null = null;
+
+  /** @throws ConfigError CONFIG_BAD_VALUE for an option out of its range. */
+  constructor(options: ServerOptions = {}) {
+    super({ captureRejections: true });
+    const log = options.log ?? silentLogger;
+    const handle = (event: string) => (request: { socket: unknown }, response: ServerResponse) => {
+      if (this.timeout > 0) (request.socket as ExchangeSocket).setTimeout(this.timeout);
+      this.emit(event, request, response);
+    };
+    const host = new AppHost({
+      app: { kind: "node", handler: handle(ROLE_EVENTS.responder) },
+      authorizer: handle(ROLE_EVENTS.authorizer),
+      filter: handle(ROLE_EVENTS.filter),
+      mount: options.mount ?? "auto",
+      conflictingHeaders: options.conflictingHeaders ?? "merge",
+      maxResponseHeader: options.maxResponseHeader ?? 64 * 1024,
+      debug: options.debug ?? false,
+      captureConsole: options.captureConsole ?? false,
+      log,
+      server: this,
+      ...(options.IncomingMessage === undefined ? {} : { IncomingMessage: options.IncomingMessage }),
+      ...(options.ServerResponse === undefined ? {} : { ServerResponse: options.ServerResponse }),
+    });
+    this.#gateway = new Gateway({
+      dispatcher: host,
+      protocol: options.protocol ?? "fastcgi",
+      options: gatewayOptions(options),
+      serves: (role: Role) => this.listenerCount(ROLE_EVENTS[role]) > 0,
+      log,
+    });
+    this.#gateway.on("listening", () => this.emit("listening"));
+    this.#gateway.on("close", () => this.emit("close"));
+    this.#gateway.on("error", (error: Error) => this.emit("error", error));
+    this.#gateway.on("connection", (socket) => this.emit("connection", socket));
+    this.#gateway.on("clientError", (error, socket) => this.emit("clientError", error, socket));
+  }
+
+  get listening(): boolean {
+    return this.#gateway.listening;
+  }
+
+  /** What happened so far, by reason: monotonic numbers. */
+  get counters(): Readonly<Record<string, number>> {
+    return this.#gateway.counters;
+  }
+
+  /**
+   * Listens on a TCP port, a Unix socket or an inherited descriptor, as `net.Server.listen` does; without an address on
+   * descriptor 0, where a web server puts the socket of an app that it spawns. Bound when the call returns, but for a
+   * host name and for a stale socket file in the way. Faults come as 'error' with a ListenError.
+   */
+  listen(callback?: () => void): this;
+  listen(port: number | string, host?: string, backlog?: number, callback?: () => void): this;
+  listen(port: number | string, host?: string, callback?: () => void): this;
+  listen(port: number | string, callback?: () => void): this;
+  listen(path: string, callback?: () => void): this;
+  listen(options: ListenOptions, callback?: () => void): this;
+  listen(...args: unknown[]): this {
+    const callback = args.find((arg) => typeof arg === "function") as (() => void) | undefined;
+    if (callback !== undefined) this.once("listening", callback);
+    this.#gateway.listen(toAddress(args.filter((arg) => typeof arg !== "function")));
+    return this;
+  }
+
+  /** Takes no more connections, lets the requests in hand finish, then emits 'close'. */
+  close(callback?: (error?: Error) => void): this {
+    this.#gateway.close(callback);
+    return this;
+  }
+  closeIdleConnections(): void {
+    this.#gateway.closeIdleConnections();
+  }
+  closeAllConnections(): void {
+    this.#gateway.closeAllConnections();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise<void>((resolve) => void this.close(() => resolve()));
+  }
+
+  address(): AddressInfo | string | null {
+    return this.#gateway.address();
+  }
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    this.#gateway.getConnections(callback);
+    return this;
+  }
+  ref(): this {
+    this.#gateway.ref();
+    return this;
+  }
+  unref(): this {
+    this.#gateway.unref();
+    return this;
+  }
+
+  /** Sets `timeout` for the requests to come. */
+  setTimeout(ms = 0, callback?: (socket: ExchangeSocket) => void): this {
+    this.timeout = ms;
+    if (callback !== undefined) this.on("timeout", callback);
+    return this;
+  }
+
+  /** A handler that is an async function has rejected. */
+  override [EventEmitter.captureRejectionSymbol](error: Error, event: string | symbol, ...args: unknown[]): void {
+    const request = args[0] as { socket?: ExchangeSocket } | undefined;
+    if ((Object.values(ROLE_EVENTS) as (string | symbol)[]).includes(event)) request?.socket?.fail(error);
+    else this.emit("error", error);
+  }
+}
+
+function toAddress(args: unknown[]): ListenAddress {
+  const [first, host] = args;
+  if (first === undefined || first === null) return { fd: FCGI_LISTENSOCK_FILENO };
+  if (typeof first === "object") return fromOptions(first as ListenOptions);
+  if (typeof first === "string" && !/^\d+$/.test(first)) return { path: first };
+  return { port: Number(first), ...(typeof host === "string" ? { host } : {}) };
+}
+
+function fromOptions(options: ListenOptions): ListenAddress {
+  const { fd, path, port, host, mode, umask, owner, group } = options;
+  if (fd !== undefined) return { fd };
+  if (path !== undefined) {
+    return {
+      path,
+      ...(mode === undefined ? {} : { mode }),
+      ...(umask === undefined ? {} : { umask }),
+      ...(owner === undefined ? {} : { owner }),
+      ...(group === undefined ? {} : { group }),
+    };
+  }
+  if (port === undefined) throw new ConfigError("CONFIG_BAD_VALUE", "listen() needs a port, a path or an fd");
+  return { port, ...(host === undefined ? {} : { host }) };
+}

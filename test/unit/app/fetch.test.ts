@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+
+import type { FetchApp } from "../../../src/app/fetch.ts";
+import { GET, Hosted, POST } from "../../support/hosted.ts";
+
+const run = (fetch: FetchApp, variables = GET): Hosted =>
+  Hosted.run(() => {}, variables, { app: { kind: "fetch", fetch } });
+
+describe("a fetch app", () => {
+  it("gets a Request with the URL below the mount and answers with a Response", async () => {
+    let request!: Request;
+    const hosted = run(
+      (received) => {
+        request = received;
+        return new Response("hi", { status: 201, headers: { "X-A": "1" } });
+      },
+      { ...GET, SCRIPT_NAME: "/james", PATH_INFO: "/hello", REQUEST_URI: "/james/hello?x=1" },
+    );
+    await hosted.ended();
+    expect([request.method, request.url]).toEqual(["GET", "https://www.example.test/hello?x=1"]);
+    expect(request.headers.get("host")).toBe("www.example.test");
+    expect([hosted.status, hosted.bodyText, hosted.types]).toEqual([201, "hi", ["head", "body", "end"]]);
+    expect(hosted.headText).toMatch(/x-a: 1\r\n/i);
+  });
+
+  it("keeps cookies apart", async () => {
+    const headers = new Headers([
+      ["Set-Cookie", "a=1"],
+      ["Set-Cookie", "b=2"],
+    ]);
+    const hosted = run(() => new Response(null, { headers }));
+    await hosted.ended();
+    expect(hosted.headText.match(/set-cookie: /gi)).toHaveLength(2);
+  });
+
+  it("streams the request's body", async () => {
+    let text = "";
+    const hosted = run(async (request) => {
+      text = await request.text();
+      return new Response("ok");
+    }, POST);
+    hosted.body("he");
+    await new Promise((resolve) => setImmediate(resolve));
+    hosted.body("llo");
+    hosted.end();
+    await hosted.ended();
+    expect(text).toBe("hello");
+  });
+
+  it("streams the answer: the head leaves before the first chunk is there", async () => {
+    let push!: (text: string | null) => void;
+    const body = new ReadableStream({
+      start(controller) {
+        push = (text) => (text === null ? controller.close() : controller.enqueue(new TextEncoder().encode(text)));
+      },
+    });
+    const hosted = run(() => new Response(body));
+    await hosted.until(() => hosted.types.includes("head"));
+    expect(hosted.bodyText).toBe("");
+    push("a");
+    await hosted.until(() => hosted.bodyText === "a");
+    push(null);
+    await hosted.ended();
+    expect(hosted.types.at(-1)).toBe("end");
+  });
+
+  it("hears of a client that has left: the signal aborts, the answer's stream is cancelled", async () => {
+    let request!: Request;
+    let cancelled = false;
+    const hosted = run((received) => {
+      request = received;
+      return new Response(new ReadableStream({ cancel: () => void (cancelled = true) }));
+    });
+    await hosted.until(() => hosted.types.includes("head"));
+    expect(request.signal.aborted).toBe(false);
+    hosted.send({ type: "abort", code: "CONNECTION_LOST" });
+    await hosted.until(() => cancelled);
+    expect(request.signal.aborted).toBe(true);
+  });
+
+  it("breaks off when the answer's stream fails", async () => {
+    const hosted = run(
+      () =>
+        new Response(
+          new ReadableStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode("a")),
+            pull: (controller) => void setTimeout(() => controller.error(new Error("source failed")), 5),
+          }),
+        ),
+    );
+    await hosted.ended();
+    expect(hosted.types.at(-1)).toBe("fail");
+  });
+
+  it.each([
+    [
+      "rejects",
+      async () => {
+        throw new Error("no");
+      },
+    ],
+    ["returns no Response", () => "text"],
+  ])("that %s is answered 500", async (_how, fetch) => {
+    const hosted = run(fetch as never);
+    await hosted.ended();
+    expect(hosted.status).toBe(500);
+  });
+});

@@ -1,0 +1,330 @@
+import http from "node:http";
+import { pipeline, Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { describe, expect, it } from "vitest";
+
+import { GET, Hosted } from "../../support/hosted.ts";
+
+const events = (emitter: NodeJS.EventEmitter, names: string[]): string[] => {
+  const seen: string[] = [];
+  for (const name of names) emitter.on(name, () => seen.push(name));
+  return seen;
+};
+
+describe("a response", () => {
+  it("is a genuine http.ServerResponse", () => {
+    Hosted.run((req, res) => {
+      expect(res).toBeInstanceOf(http.ServerResponse);
+      expect(res.constructor.name).toBe("ServerResponse");
+      expect(res.req).toBe(req);
+      expect(res.socket).toBe(req.socket);
+      res.end();
+    });
+  });
+
+  it("sends one Status line, its headers, and a Content-Length where it ends at once", async () => {
+    const hosted = Hosted.run((_req, res) => void res.setHeader("Content-Type", "text/plain").end("hello"));
+    await hosted.ended();
+    expect(hosted.headText).toMatch(
+      /^Status: 200 OK\r\nContent-Type: text\/plain\r\nDate: .*\r\nContent-Length: 5\r\n\r\n$/,
+    );
+    expect(hosted.bodyText).toBe("hello");
+    expect(hosted.types).toEqual(["head", "body", "end"]);
+  });
+
+  it("has the state that packages read at each step", async () => {
+    let res!: http.ServerResponse;
+    const hosted = Hosted.run((_req, response) => void (res = response));
+    expect([res.headersSent, res.writableEnded, res.writableFinished, res.finished]).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
+    res.write("a");
+    expect([res.headersSent, res.writableEnded]).toEqual([true, false]);
+    res.end("b");
+    expect([res.writableEnded, res.finished]).toEqual([true, true]);
+    await finished(res);
+    expect([res.writableFinished, res.destroyed]).toEqual([true, true]);
+    expect(hosted.bodyText).toBe("ab");
+  });
+
+  it("emits prefinish, finish and close, each once and in this order", async () => {
+    let seen: string[] = [];
+    const hosted = Hosted.run((_req, res) => {
+      seen = events(res, ["prefinish", "finish", "close", "error"]);
+      res.end("x");
+    });
+    hosted.end();
+    await hosted.until(() => seen.includes("close"), "close");
+    expect(seen).toEqual(["prefinish", "finish", "close"]);
+  });
+
+  it("reaches hooks that packages put on writeHead and end, for implicit heads too", async () => {
+    const calls: string[] = [];
+    const hosted = Hosted.run((_req, res) => {
+      const { writeHead, end } = res;
+      res.writeHead = function (this: http.ServerResponse, ...args: never[]) {
+        calls.push("writeHead");
+        this.setHeader("X-Late", "yes");
+        return writeHead.apply(this, args);
+      } as typeof writeHead;
+      res.end = function (this: http.ServerResponse, ...args: never[]) {
+        calls.push("end");
+        return end.apply(this, args);
+      } as typeof end;
+      res.end("x");
+    });
+    await hosted.ended();
+    expect(calls).toEqual(["end", "writeHead"]);
+    expect(hosted.headText).toContain("X-Late: yes\r\n");
+  });
+
+  it("keeps working when the prototypes of req and res are replaced, as Express does", async () => {
+    const hosted = Hosted.run((req, res) => {
+      const onPrototype = Object.create(http.ServerResponse.prototype, {
+        end: {
+          value(this: http.ServerResponse, chunk: string) {
+            return http.ServerResponse.prototype.end.call(this, `<${chunk}>`, "utf8");
+          },
+        },
+      });
+      Object.setPrototypeOf(res, onPrototype);
+      Object.setPrototypeOf(req, Object.create(http.IncomingMessage.prototype));
+      res.end("x");
+    });
+    await hosted.ended();
+    expect(hosted.bodyText).toBe("<x>");
+  });
+
+  it.each([
+    ["object", { "Content-Type": "text/x", "X-A": "1" }],
+    ["flat array", ["Content-Type", "text/x", "X-A", "1"]],
+    [
+      "array of pairs",
+      [
+        ["Content-Type", "text/x"],
+        ["X-A", "1"],
+      ],
+    ],
+  ])("takes headers as %s", async (_form, headers) => {
+    const hosted = Hosted.run((_req, res) => void res.writeHead(201, "Made", headers as never).end());
+    await hosted.ended();
+    expect(hosted.headText).toMatch(/^Status: 201 Made\r\nContent-Type: text\/x\r\nX-A: 1\r\n/);
+  });
+
+  it("sends no body for HEAD, 204 and 304, and keeps the length that was set", async () => {
+    const head = Hosted.run((_req, res) => void res.writeHead(200, { "Content-Length": "7" }).end("ignored"), {
+      ...GET,
+      REQUEST_METHOD: "HEAD",
+    });
+    await head.ended();
+    expect([head.bodyText, head.types.at(-1)]).toEqual(["", "end"]);
+    expect(head.headText).toContain("Content-Length: 7");
+    for (const status of [204, 304]) {
+      const hosted = Hosted.run((_req, res) => void res.writeHead(status).end("ignored"));
+      await hosted.ended();
+      expect([hosted.status, hosted.bodyText, hosted.types.at(-1)]).toEqual([status, "", "end"]);
+    }
+  });
+
+  it("never lets connection framing out, even where the app asks for it", async () => {
+    const hosted = Hosted.run((_req, res) => {
+      res.writeHead(200, {
+        "Transfer-Encoding": "chunked",
+        Connection: "close",
+        Trailer: "X-T",
+        "Keep-Alive": "timeout=5",
+      });
+      res.write("ab");
+      res.addTrailers({ "X-T": "1" });
+      res.end("cd");
+    });
+    await hosted.ended();
+    expect(hosted.headText).not.toMatch(/transfer-encoding|connection|trailer|keep-alive/i);
+    expect(hosted.bodyText).toBe("abcd");
+  });
+
+  it("drops 100, 102 and 103, and calls back", async () => {
+    const called: string[] = [];
+    const hosted = Hosted.run((_req, res) => {
+      res.writeContinue(() => called.push("continue"));
+      res.writeProcessing();
+      res.writeEarlyHints({ link: "</a.css>; rel=preload" }, () => called.push("hints"));
+      res.end("x");
+    });
+    await hosted.until(() => called.length === 2);
+    expect(hosted.types).toEqual(["head", "body", "end"]);
+    expect(hosted.headText).toMatch(/^Status: 200 OK/);
+  });
+
+  it("sends the head at once with flushHeaders", () => {
+    const hosted = Hosted.run((_req, res) => res.flushHeaders());
+    expect(hosted.types).toEqual(["head"]);
+  });
+
+  it("refuses a header value with a line break before anything is sent", async () => {
+    const hosted = Hosted.run((_req, res) => void res.setHeader("X-A", "a\r\nSet-Cookie: b=1").end());
+    await hosted.ended();
+    expect(hosted.status).toBe(500);
+    expect(hosted.headText).not.toContain("Set-Cookie");
+  });
+
+  it("cuts a body that is longer than its Content-Length", async () => {
+    const hosted = Hosted.run((_req, res) => {
+      res.writeHead(200, { "Content-Length": "3" });
+      res.write("ab");
+      res.write("cd");
+      res.end("ef");
+    });
+    await hosted.ended();
+    expect([hosted.bodyText, hosted.types.at(-1)]).toEqual(["abc", "end"]);
+  });
+
+  it("breaks off a body that is shorter than its Content-Length", async () => {
+    const hosted = Hosted.run((_req, res) => void res.writeHead(200, { "Content-Length": "3" }).end("a"));
+    await hosted.ended();
+    expect(hosted.types.filter((type) => type !== "stderr")).toEqual(["head", "body", "fail"]);
+    expect(hosted.logged.join()).toContain("RESPONSE_BODY_SHORT");
+  });
+
+  it("returns false above the high-water mark, and emits drain once when all has left", async () => {
+    const hosted = new Hosted();
+    hosted.autoCredit = false;
+    let drains = 0;
+    let res!: http.ServerResponse;
+    hosted.start((_req, response) => {
+      res = response;
+      res.on("drain", () => drains++);
+    });
+    expect(res.write(Buffer.alloc(res.writableHighWaterMark + 1))).toBe(false);
+    await new Promise((resolve) => process.nextTick(resolve));
+    expect([res.writableNeedDrain, res.writableLength]).toEqual([true, res.writableHighWaterMark + 1]);
+    hosted.credit();
+    expect([drains, res.writableNeedDrain, res.writableLength]).toEqual([1, false, 0]);
+    expect(res.write("x")).toBe(true);
+    expect(drains).toBe(1);
+  });
+
+  it("carries a stream by pipeline, with back-pressure", async () => {
+    const total = 1 << 20;
+    let sent = 0;
+    const hosted = Hosted.run((_req, res) => {
+      const source = new Readable({
+        read() {
+          sent += 65536;
+          this.push(sent <= total ? Buffer.alloc(65536, 97) : null);
+        },
+      });
+      pipeline(source, res, () => {});
+    });
+    await hosted.ended();
+    expect(hosted.bodyText.length).toBe(total);
+  });
+
+  it("holds what is written while corked", async () => {
+    let res!: http.ServerResponse;
+    const hosted = Hosted.run((_req, response) => {
+      res = response;
+      res.cork();
+      res.write("a");
+      res.write("b");
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(hosted.types).toEqual([]);
+    res.uncork();
+    expect(hosted.bodyText).toBe("ab");
+    res.end();
+  });
+
+  it("calls write callbacks once the bytes have left", async () => {
+    const hosted = new Hosted();
+    hosted.autoCredit = false;
+    const called: string[] = [];
+    hosted.start((_req, res) => {
+      res.write("a", () => called.push("a"));
+      res.end("b", () => called.push("end"));
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(called).toEqual([]);
+    hosted.credit();
+    await hosted.until(() => called.length === 2);
+    expect(called).toEqual(["a", "end"]);
+  });
+
+  it("passes header bytes over 0x7f as they are", async () => {
+    const hosted = Hosted.run((_req, res) => void res.setHeader("X-Latin", "\xe9").end("\u2603"));
+    await hosted.ended();
+    expect(hosted.headText).toContain("X-Latin: \xe9\r\n");
+    expect(hosted.bodyText).toBe("\u2603");
+  });
+});
+
+describe("a failing app", () => {
+  it.each([
+    [
+      "throws",
+      () => {
+        throw new Error("secret detail");
+      },
+    ],
+    [
+      "rejects",
+      async () => {
+        throw new Error("secret detail");
+      },
+    ],
+    [
+      "throws what is no error",
+      () => {
+        throw "secret detail";
+      },
+    ],
+  ])("that %s before the head is answered 500 without detail; log and STDERR have the stack", async (_how, handler) => {
+    const hosted = Hosted.run(handler as never);
+    await hosted.ended();
+    expect(hosted.status).toBe(500);
+    expect(hosted.bodyText).not.toContain("secret");
+    expect(hosted.stderrText).toContain("secret detail");
+    expect(hosted.logged.join()).toContain("secret detail");
+  });
+
+  it("that throws after the head breaks its answer off", async () => {
+    const hosted = Hosted.run((_req, res) => {
+      res.write("half");
+      res.uncork();
+      throw new Error("late");
+    });
+    await hosted.ended();
+    expect(hosted.types.at(-1)).toBe("fail");
+  });
+
+  it("may go on writing after its answer was cut: nothing is sent, nothing piles up", async () => {
+    let res!: http.ServerResponse;
+    const hosted = Hosted.run((_req, response) => {
+      res = response;
+      throw new Error("x");
+    });
+    await hosted.ended();
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = hosted.events.length;
+    res.on("error", () => {});
+    for (let i = 0; i < 10; i++) res.write("more");
+    res.end("end");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(hosted.events.length).toBe(before);
+  });
+
+  it("shows its stack with debug", async () => {
+    const hosted = Hosted.run(
+      () => {
+        throw new Error("shown");
+      },
+      GET,
+      { debug: true },
+    );
+    await hosted.ended();
+    expect(hosted.bodyText).toContain("shown");
+  });
+});
