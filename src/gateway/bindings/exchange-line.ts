@@ -1,0 +1,343 @@
+/** One exchange as the gateway sees it: the rules of body, answer and timeouts that both protocols share. */
+import { errorAnswer } from "../../cgi/error-page.ts";
+import { variable } from "../../cgi/variables.ts";
+import type { AbortCode } from "../../errors.ts";
+import type {
+  Params,
+  ProtocolName,
+  RequestEvent,
+  RequestSink,
+  ResponseEvent,
+  ResponseSink,
+  Role,
+} from "../../exchange.ts";
+import { countAbort } from "../counters.ts";
+import { NEVER } from "../deadlines.ts";
+import type { Creditor, Wire } from "./binding.ts";
+
+/** The length of a body that nobody has told. */
+export const UNKNOWN_LENGTH = -1;
+/** CONTENT_LENGTH was not looked at yet: most requests are answered without. */
+const NOT_LOOKED_UP = -2;
+
+const LENGTH = /^(?:0|[1-9]\d{0,15})$/;
+const STDERR_CUT = Buffer.from(" [cut]\n");
+const RETRY_SOON = [["Retry-After", "1"]] as const;
+
+export abstract class ExchangeLine implements ResponseSink, Creditor {
+  protected readonly wire: Wire;
+  protected params: Params | null = null;
+  /** The request was read to its end. */
+  inputDone = false;
+  /** The answer is complete, or nothing more is taken for it. */
+  answered = false;
+  protected appStatus = 0;
+  /** Nothing happens any more but credit for bytes on their way. */
+  protected over = false;
+  /** While the head is read its deadline, then that of the next body byte, after the answer that of the drain. */
+  protected inputDeadline: number = NEVER;
+  nextOwed: Creditor | null = null;
+
+  #sink: RequestSink | null = null;
+  #length = NOT_LOOKED_UP;
+  #received = 0;
+  /** The app was told that the body is complete. */
+  #bodyEnded = false;
+  #openStreams = 1;
+  /** Body bytes that the app has not credited. */
+  #unread = 0;
+  /** `#unread` has reached its window and the connection is held. */
+  #full = false;
+  #mayStall = false;
+  #stallDeadline: number = NEVER;
+  #headSent = false;
+  #headDeadline: number = NEVER;
+  /** Bytes of the answer's body that are not with the socket yet, and those that are but have not left. */
+  #made = 0;
+  #underway = 0;
+  #stderrBytes = 0;
+  /** Milliseconds spent waiting for the body, for `minBodyRate`. */
+  #waited = 0;
+  #swept = 0;
+
+  constructor(wire: Wire) {
+    this.wire = wire;
+  }
+
+  protected abstract writeHead(block: string): void;
+  protected abstract writeBody(chunk: Uint8Array): void;
+  protected abstract writeError(chunk: Uint8Array): void;
+  /** Answer and request are both over, or the request's rest is waited for no longer (`inputDone` tells). */
+  protected abstract writeEnd(): void;
+  /** The answer ends before its time and must not look complete. */
+  protected abstract breakOff(): void;
+
+  /** All variables are there: hands the request to an app. `length` is UNKNOWN_LENGTH or what the framing says. */
+  protected dispatch(protocol: ProtocolName, role: Role, params: Params, multiplexed: boolean, length?: number): void {
+    const { setting } = this.wire;
+    const { options, counters, clock } = setting;
+    this.params = params;
+    this.#mayStall = multiplexed;
+    this.inputDeadline = NEVER;
+    if (length !== undefined) this.#length = length;
+    counters.requests++;
+    if (this.wire.overloaded || setting.draining) return this.refuse(503, RETRY_SOON);
+    if (options.maxBodyBytes > 0 && this.#bodyLength() > options.maxBodyBytes) return this.refuse(413);
+    this.#openStreams = role === "responder" ? 1 : role === "filter" ? 2 : 0;
+    try {
+      this.#sink = setting.dispatcher.dispatch({ protocol, role, params, multiplexed }, this);
+    } catch (error) {
+      setting.log.error(`dispatching a request failed: ${String(error)}`);
+      if (!this.answered) this.#fail();
+    }
+    if (this.#openStreams === 0) this.#inputEnded();
+    else if (!this.answered) {
+      if (this.#bodyLength() === 0) this.#endBody();
+      this.inputDeadline = clock.in(options.bodyTimeout);
+      this.#headDeadline = this.#headSent ? NEVER : clock.in(options.requestTimeout);
+      this.#swept = clock.now;
+    }
+  }
+
+  // From the web server.
+
+  /** Takes bytes of the body (or of the filter's file, which CONTENT_LENGTH does not count). */
+  receive(type: "body" | "data", content: Uint8Array): void {
+    const { options, clock, counters } = this.wire.setting;
+    if (this.answered) {
+      this.#received += content.length;
+      this.inputDeadline = clock.in(options.drainAfterResponseTime);
+      const beyond = this.#bodyLength() === UNKNOWN_LENGTH ? 0 : this.#received - this.#bodyLength();
+      if (beyond > options.drainAfterResponseBytes) this.#complete();
+      return;
+    }
+    let chunk = content;
+    if (type === "body") {
+      const length = this.#bodyLength();
+      const room = this.#bodyEnded ? 0 : length === UNKNOWN_LENGTH ? NEVER : length - this.#received;
+      if (chunk.length > room) {
+        counters.extraBytes += chunk.length - room;
+        chunk = chunk.subarray(0, room);
+      }
+      this.#received += chunk.length;
+      if (chunk.length === 0) return;
+      if (options.maxBodyBytes > 0 && this.#received > options.maxBodyBytes) return this.abort("BODY_LIMIT", 413);
+    }
+    this.#unread += chunk.length;
+    this.inputDeadline = clock.in(options.bodyTimeout);
+    this.#tell({ type, chunk });
+    if (this.#unread >= options.bodyHighWater && !this.#full && !this.answered) {
+      this.#full = true;
+      if (this.#mayStall) this.#stallDeadline = clock.in(options.muxStall);
+      this.wire.hold();
+    }
+  }
+
+  /** The body (or the filter's file) is at its end. */
+  endStream(type: "body" | "data"): void {
+    if (this.inputDone) return;
+    if (!this.answered) {
+      if (type === "data") this.#tell({ type: "dataEnd" });
+      else if (!this.#bodyEnded) {
+        if (this.#received < this.#bodyLength()) {
+          if (--this.#openStreams <= 0) this.inputDone = true;
+          return this.abort("BODY_INCOMPLETE", 400);
+        }
+        this.#endBody();
+      }
+    }
+    if (--this.#openStreams <= 0) this.#inputEnded();
+  }
+
+  /** Ends the exchange before its time: `status` is answered if no head has left, else the answer is broken off. */
+  abort(code: AbortCode, status: number): void {
+    if (this.over) return;
+    this.#abandonApp(code);
+    if (this.answered) return;
+    if (this.#headSent) this.#breakOff();
+    else this.refuse(status, status === 503 ? RETRY_SOON : []);
+  }
+
+  /** Answers in the gateway's own name. */
+  refuse(status: number, headers: readonly (readonly [string, string])[] = []): void {
+    const { block, body } = errorAnswer(status, headers);
+    this.wire.setting.counters.refusedRequests++;
+    this.#headSent = true;
+    this.writeHead(block);
+    const headOnly = this.params !== null && variable(this.params, "REQUEST_METHOD") === "HEAD";
+    if (!headOnly) this.writeBody(Buffer.from(body, "latin1"));
+    this.#endAnswer();
+  }
+
+  sweep(now: number): void {
+    const { options, clock } = this.wire.setting;
+    if (this.answered) {
+      if (now >= this.inputDeadline) this.#complete();
+      return;
+    }
+    if (!this.inputDone) {
+      const waiting = this.#unread === 0 && !this.wire.paused;
+      if (!waiting) this.inputDeadline = clock.in(options.bodyTimeout);
+      else if (now >= this.inputDeadline) return this.abort("BODY_TIMEOUT", 408);
+      if (waiting && options.minBodyRate > 0) {
+        this.#waited += now - this.#swept;
+        const due = options.bodyTimeout + (1000 * this.#received) / options.minBodyRate;
+        if (this.#waited > due) return this.abort("BODY_TIMEOUT", 408);
+      }
+      this.#swept = now;
+    }
+    if (now >= this.#headDeadline) this.abort("REQUEST_TIMEOUT", 504);
+    else if (now >= this.#stallDeadline) this.abort("MUX_STALLED", 503);
+  }
+
+  abandon(code: AbortCode): void {
+    if (this.over && this.#made + this.#underway === 0) return;
+    this.over = true;
+    this.answered = true;
+    this.#abandonApp(code);
+  }
+
+  // From the app.
+
+  send(event: ResponseEvent): void {
+    if (this.answered) return;
+    switch (event.type) {
+      case "head":
+        if (this.#headSent) return;
+        this.#headSent = true;
+        this.#headDeadline = NEVER;
+        this.writeHead(event.block);
+        break;
+      case "body":
+        if (!this.#headSent || event.chunk.length === 0) return;
+        if (this.#made + this.#underway === 0) this.wire.owe(this);
+        this.#made += event.chunk.length;
+        this.writeBody(event.chunk);
+        break;
+      case "stderr":
+        this.#stderr(event.chunk);
+        break;
+      case "credit":
+        this.#credit(event.bytes);
+        return;
+      case "end":
+        if (!this.#headSent) return this.#fail();
+        this.appStatus = event.appStatus;
+        this.#endAnswer();
+        break;
+      case "fail":
+        return this.#fail();
+    }
+    this.wire.touch();
+  }
+
+  // From the connection: what has become of the answer's bytes.
+
+  handedOver(): void {
+    this.#underway += this.#made;
+    this.#made = 0;
+  }
+
+  left(all: boolean): boolean {
+    if (all) this.handedOver();
+    const bytes = this.#underway;
+    this.#underway = 0;
+    const more = this.#made > 0;
+    if (bytes > 0) this.#tell({ type: "credit", bytes });
+    return more;
+  }
+
+  #bodyLength(): number {
+    if (this.#length === NOT_LOOKED_UP) {
+      const told = variable(this.params!, "CONTENT_LENGTH");
+      this.#length = told !== undefined && LENGTH.test(told) ? Number(told) : UNKNOWN_LENGTH;
+    }
+    return this.#length;
+  }
+
+  #endBody(): void {
+    this.#bodyEnded = true;
+    this.#tell({ type: "bodyEnd" });
+  }
+
+  #inputEnded(): void {
+    this.inputDone = true;
+    this.inputDeadline = NEVER;
+    if (this.answered) this.#complete();
+    else if (!this.#bodyEnded) this.#endBody();
+  }
+
+  #endAnswer(): void {
+    const { options, clock } = this.wire.setting;
+    this.answered = true;
+    this.#headDeadline = NEVER;
+    this.#letGo();
+    if (this.inputDone) this.#complete();
+    else this.inputDeadline = clock.in(options.drainAfterResponseTime);
+    this.wire.touch();
+  }
+
+  #complete(): void {
+    if (this.over) return;
+    this.over = true;
+    this.writeEnd();
+  }
+
+  #fail(): void {
+    if (this.#headSent) this.#breakOff();
+    else this.refuse(500);
+  }
+
+  #breakOff(): void {
+    this.answered = true;
+    this.over = true;
+    this.#letGo();
+    this.wire.setting.counters.brokenAnswers++;
+    this.breakOff();
+  }
+
+  /** The app took so many body bytes; reading goes on once half of the window is free. */
+  #credit(bytes: number): void {
+    const { options, clock } = this.wire.setting;
+    this.#unread = Math.max(0, this.#unread - bytes);
+    if (this.#full && this.#unread <= options.bodyHighWater / 2) {
+      this.inputDeadline = clock.in(options.bodyTimeout);
+      this.#letGo();
+    }
+  }
+
+  #letGo(): void {
+    if (!this.#full) return;
+    this.#full = false;
+    this.#stallDeadline = NEVER;
+    this.wire.release();
+  }
+
+  #stderr(chunk: Uint8Array): void {
+    const room = this.wire.setting.options.stderrLimit - this.#stderrBytes;
+    this.#stderrBytes += chunk.length;
+    if (room >= chunk.length) this.writeError(chunk);
+    else if (room >= 0) {
+      if (room > 0) this.writeError(chunk.subarray(0, room));
+      this.writeError(STDERR_CUT);
+      this.#stderrBytes = NEVER;
+    }
+  }
+
+  #abandonApp(code: AbortCode): void {
+    this.#letGo();
+    if (this.#sink === null) return;
+    countAbort(this.wire.setting.counters, code);
+    this.wire.setting.log.debug(`a request was ended before its time: ${code}`);
+    this.#tell({ type: "abort", code });
+    this.#sink = null;
+  }
+
+  #tell(event: RequestEvent): void {
+    try {
+      this.#sink?.send(event);
+    } catch (error) {
+      this.wire.setting.log.error(`the app's end of an exchange threw: ${String(error)}`);
+    }
+  }
+}

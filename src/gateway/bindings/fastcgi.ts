@@ -1,0 +1,289 @@
+/** FastCGI events to exchange events and back, for one connection. */
+import type { AbortCode } from "../../errors.ts";
+import { ProtocolError } from "../../errors.ts";
+import type { Role } from "../../exchange.ts";
+import {
+  FCGI_AUTHORIZER,
+  FCGI_CANT_MPX_CONN,
+  FCGI_FILTER,
+  FCGI_OVERLOADED,
+  FCGI_REQUEST_COMPLETE,
+  FCGI_RESPONDER,
+  FCGI_UNKNOWN_ROLE,
+} from "../../protocol/fastcgi/constants.ts";
+import type { FastCgiRequestEvent } from "../../protocol/fastcgi/events.ts";
+import type { Params } from "../../protocol/params.ts";
+import { FastCgiReader } from "../../protocol/fastcgi/reader.ts";
+import { FastCgiWriter } from "../../protocol/fastcgi/writer.ts";
+import { NEVER } from "../deadlines.ts";
+import type { Binding, Wire } from "./binding.ts";
+import { ExchangeLine } from "./exchange-line.ts";
+
+/** A header of version 255, which no reader of FastCGI takes for the end of an answer. */
+const BROKEN_RECORD = Buffer.alloc(8, 0xff);
+
+export class FastCgiBinding implements Binding {
+  readonly wire: Wire;
+  readonly writer = new FastCgiWriter();
+  readonly #reader: FastCgiReader;
+  /** The open request: nearly always there is only one. */
+  #first: FastCgiExchange | null = null;
+  #others: Map<number, FastCgiExchange> | null = null;
+  #requestsLeft: number;
+  #badRecordsLeft: number;
+  /** No request is begun any more: the connection closes with those that are open. */
+  #last = false;
+  #closed = false;
+
+  constructor(wire: Wire) {
+    const { options } = wire.setting;
+    this.wire = wire;
+    this.#reader = new FastCgiReader(options);
+    this.#badRecordsLeft = options.badRecordsPerConnection;
+    // Spread, so that connections which were opened together are not closed together.
+    this.#requestsLeft = options.keepaliveRequests === 0 ? NEVER : options.keepaliveRequests * (1 + Math.random() / 10);
+  }
+
+  get busy(): boolean {
+    return this.#first !== null || (this.#others !== null && this.#others.size > 0);
+  }
+
+  get awaitsInput(): boolean {
+    return this.#open().some((exchange) => !exchange.inputDone);
+  }
+
+  get buffered(): number {
+    return this.#reader.buffered;
+  }
+
+  get pending(): number {
+    return this.writer.pending;
+  }
+
+  take(): Uint8Array[] {
+    return this.writer.take();
+  }
+
+  receive(chunk: Uint8Array): void {
+    try {
+      const reader = this.#reader;
+      reader.receive(chunk);
+      for (let event = reader.nextEvent(); event !== null; event = reader.nextEvent()) this.#on(event);
+    } catch (error) {
+      this.wire.fault(error as Error);
+    }
+  }
+
+  sweep(now: number): void {
+    for (const exchange of this.#open()) exchange.sweep(now);
+  }
+
+  drain(): void {
+    this.#last = true;
+  }
+
+  abandon(code: AbortCode): void {
+    this.#closed = true;
+    for (const exchange of this.#open()) exchange.abandon(code);
+    this.#first = null;
+    this.#others = null;
+  }
+
+  /** The end of `exchange` is written. `consumed`: nothing of it is under way to us any more. */
+  finished(exchange: FastCgiExchange, consumed: boolean): void {
+    this.#remove(exchange);
+    if (!exchange.keepConn || --this.#requestsLeft < 1) this.#last = true;
+    if (this.#last && !this.busy && !this.#closed) {
+      this.#closed = true;
+      this.wire.close(consumed && !exchange.keepConn);
+    }
+  }
+
+  /**
+   * The answer to `exchange` must not look complete. Where neighbours share the connection it has to live on, and
+   * `appStatus` is all that can be said.
+   */
+  broken(exchange: FastCgiExchange): void {
+    const { requestId } = exchange;
+    this.#remove(exchange);
+    if (this.busy) {
+      this.writer.send({ type: "endRequest", requestId, appStatus: 1, protocolStatus: FCGI_REQUEST_COMPLETE });
+      this.wire.touch();
+    } else {
+      this.#closed = true;
+      this.wire.breakOff(BROKEN_RECORD);
+    }
+  }
+
+  #on(event: FastCgiRequestEvent): void {
+    switch (event.type) {
+      case "beginRequest":
+        return this.#begin(event.requestId, event.role, event.keepConn);
+      case "params":
+        return this.#find(event.requestId)?.begin(event.params);
+      case "stdin":
+        return this.#find(event.requestId)?.receive("body", event.content);
+      case "stdinEnd":
+        return this.#find(event.requestId)?.endStream("body");
+      case "data":
+        return this.#find(event.requestId)?.receive("data", event.content);
+      case "dataEnd":
+        return this.#find(event.requestId)?.endStream("data");
+      case "abortRequest":
+        return this.#find(event.requestId)?.abortByWebServer();
+      case "requestError":
+        return this.#find(event.requestId)?.unreadable(event.error);
+      case "getValues":
+        return this.#tellValues(event.names);
+      case "unknownType":
+        this.writer.send({ type: "unknownType", recordType: event.recordType });
+        this.wire.touch();
+        return this.#bad(`a management record of type ${event.recordType}`);
+      case "badRecord":
+        return this.#bad(event.reason);
+    }
+  }
+
+  #remove(exchange: FastCgiExchange): void {
+    if (this.#first === exchange) this.#first = null;
+    else this.#others?.delete(exchange.requestId);
+    this.#reader.forget(exchange.requestId);
+  }
+
+  #begin(requestId: number, role: number, keepConn: boolean): void {
+    if (this.#closed) {
+      // Not answered, but not unread either: the close has to wait for the peer.
+      this.#reader.forget(requestId);
+      this.wire.close(false);
+      return;
+    }
+    const exchange = new FastCgiExchange(this, requestId, role, keepConn);
+    if (this.#first === null && !this.busy) {
+      this.#first = exchange;
+    } else if (this.wire.setting.options.multiplexed) {
+      (this.#others ??= new Map()).set(requestId, exchange);
+    } else {
+      // Two requests on a connection that carries one: rather a smuggled request than a web server that multiplexes.
+      this.#last = true;
+      this.#reader.forget(requestId);
+      this.writer.send({ type: "endRequest", requestId, appStatus: 0, protocolStatus: FCGI_CANT_MPX_CONN });
+      this.wire.touch();
+    }
+  }
+
+  #tellValues(names: readonly string[]): void {
+    const known = this.wire.setting.values;
+    const values: [string, string][] = [];
+    for (const name of new Set(names)) {
+      const value = Object.hasOwn(known, name) ? known[name] : undefined;
+      if (value !== undefined) values.push([name, value]);
+    }
+    this.writer.send({ type: "getValuesResult", values });
+    this.wire.touch();
+  }
+
+  #bad(reason: string): void {
+    const { counters, log } = this.wire.setting;
+    counters.badRecords++;
+    log.debug(`ignored ${reason}`);
+    if (this.#badRecordsLeft-- > 0) return;
+    throw new ProtocolError("FCGI_TOO_MANY_BAD_RECORDS", `${reason}, after too many others`);
+  }
+
+  #find(requestId: number): FastCgiExchange | undefined {
+    if (this.#first?.requestId === requestId) return this.#first;
+    return this.#others?.get(requestId);
+  }
+
+  #open(): FastCgiExchange[] {
+    const others = this.#others === null ? [] : [...this.#others.values()];
+    return this.#first === null ? others : [this.#first, ...others];
+  }
+}
+
+const ROLES: Readonly<Record<number, Role | undefined>> = {
+  [FCGI_RESPONDER]: "responder",
+  [FCGI_AUTHORIZER]: "authorizer",
+  [FCGI_FILTER]: "filter",
+};
+
+class FastCgiExchange extends ExchangeLine {
+  readonly requestId: number;
+  readonly keepConn: boolean;
+  readonly #binding: FastCgiBinding;
+  readonly #role: number;
+  #protocolStatus = FCGI_REQUEST_COMPLETE;
+  #stderrUsed = false;
+
+  constructor(binding: FastCgiBinding, requestId: number, role: number, keepConn: boolean) {
+    super(binding.wire);
+    const { clock, options } = binding.wire.setting;
+    this.requestId = requestId;
+    this.keepConn = keepConn;
+    this.#binding = binding;
+    this.#role = role;
+    this.inputDeadline = clock.in(options.headerTimeout);
+  }
+
+  begin(params: Params): void {
+    if (this.answered) return;
+    const { setting, overloaded } = this.wire;
+    const role = ROLES[this.#role];
+    if (role === undefined || !setting.serves(role)) {
+      this.params = params;
+      this.#protocolStatus = FCGI_UNKNOWN_ROLE;
+      this.refuse(500);
+    } else {
+      if (overloaded || setting.draining) this.#protocolStatus = FCGI_OVERLOADED;
+      this.dispatch("fastcgi", role, params, setting.options.multiplexed);
+    }
+  }
+
+  abortByWebServer(): void {
+    this.abandon("ABORTED_BY_WEB_SERVER");
+    this.#protocolStatus = FCGI_REQUEST_COMPLETE;
+    this.writeEnd();
+  }
+
+  /** The variables cannot be used; the reader can go on behind them. */
+  unreadable(error: ProtocolError): void {
+    this.wire.setting.log.info(`refused a request: ${error.message}`);
+    if (!this.answered) this.refuse(error.statusHint);
+  }
+
+  override sweep(now: number): void {
+    if (this.params !== null || this.answered) return super.sweep(now);
+    if (now < this.inputDeadline) return;
+    this.wire.setting.counters.headerTimeouts++;
+    this.#binding.drain();
+    this.refuse(408);
+  }
+
+  protected writeHead(block: string): void {
+    this.#binding.writer.send({ type: "stdout", requestId: this.requestId, content: block });
+  }
+
+  protected writeBody(chunk: Uint8Array): void {
+    this.#binding.writer.send({ type: "stdout", requestId: this.requestId, content: chunk });
+  }
+
+  protected writeError(chunk: Uint8Array): void {
+    this.#stderrUsed = true;
+    this.#binding.writer.send({ type: "stderr", requestId: this.requestId, content: chunk });
+  }
+
+  protected writeEnd(): void {
+    const { writer } = this.#binding;
+    const { requestId, appStatus } = this;
+    if (this.#stderrUsed) writer.send({ type: "stderrEnd", requestId });
+    writer.send({ type: "stdoutEnd", requestId });
+    writer.send({ type: "endRequest", requestId, appStatus, protocolStatus: this.#protocolStatus });
+    // An authorizer's body is over before it has come, if it comes at all.
+    this.#binding.finished(this, this.inputDone && this.#role !== FCGI_AUTHORIZER);
+    this.wire.touch();
+  }
+
+  protected breakOff(): void {
+    this.#binding.broken(this);
+  }
+}

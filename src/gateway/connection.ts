@@ -1,0 +1,317 @@
+/** One socket and one binding: bytes in, bytes out, back-pressure, timeouts. */
+import type { Socket } from "node:net";
+import type { AbortCode } from "../errors.ts";
+import type { Binding, Creditor, Setting, Wire } from "./bindings/binding.ts";
+import { NEVER, type Timed } from "./deadlines.ts";
+import { Outflow } from "./outflow.ts";
+
+/** What a gateway lends to its connections. */
+export interface ConnectionOwner {
+  readonly setting: Setting;
+  bind(wire: Wire): Binding;
+  /** The connection is gone. */
+  forget(connection: Connection): void;
+  clientError(error: Error, socket: Socket): void;
+}
+
+/** How much may leave without returning to the event loop when an app writes as fast as its reader reads. */
+const BURST = 1024 * 1024;
+
+/** What the connection waits for while no request is open. */
+type Waiting = "firstByte" | "head" | "request" | "peerToClose";
+
+const CONNECTION = Symbol("connection");
+
+interface ConnectedSocket extends Socket {
+  [CONNECTION]: Connection;
+}
+
+export class Connection implements Wire, Timed {
+  readonly setting: Setting;
+  readonly overloaded: boolean;
+  readonly socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #binding: Binding;
+  readonly #outflow: Outflow;
+  #waiting: Waiting = "firstByte";
+  #deadline: number;
+  #stallDeadline: number = NEVER;
+  /** Inside the loop over a received chunk: its output leaves at the end of it. */
+  #reading = false;
+  /** A flush is due in this tick. */
+  #dirty = false;
+  #gone = false;
+  /** The peer has ended its sending side. */
+  #ended = false;
+  /** All that is left to do is to close: at once when the output has left, or after waiting for the peer to. */
+  #closing: "no" | "now" | "afterPeer" = "no";
+  #holds = 0;
+  /** The peer does not read its answers, so no further requests are read from it. */
+  #outputHolds = false;
+  /** Bytes that left outside the reading loop in this turn of the event loop. */
+  #burst = 0;
+  #drained = 0;
+  #owed: Creditor | null = null;
+  /** The last bytes to be written, after all output. */
+  #farewell: Uint8Array | null = null;
+
+  constructor(owner: ConnectionOwner, socket: Socket, overloaded: boolean) {
+    this.setting = owner.setting;
+    this.overloaded = overloaded;
+    this.socket = socket;
+    this.#owner = owner;
+    this.#outflow = new Outflow(socket, (done) => this.#progress(done));
+    this.#binding = owner.bind(this);
+    this.#deadline = this.setting.clock.in(this.setting.options.firstByteTimeout);
+    (socket as ConnectedSocket)[CONNECTION] = this;
+    socket.on("data", onData);
+    socket.on("end", onEnd);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+  }
+
+  /** No request is open on it. */
+  get idle(): boolean {
+    return !this.#binding.busy && this.#closing === "no" && this.#waiting !== "head";
+  }
+
+  // For the gateway.
+
+  /** Lets the open requests finish and closes then; at once where there are none. */
+  drain(): void {
+    this.#binding.drain();
+    if (this.idle) this.shut();
+  }
+
+  /** Ends our side and waits for the peer's end, so that nothing that is under way is answered by a reset. */
+  shut(): void {
+    this.close(false);
+    this.#flush();
+  }
+
+  /** Ends the connection with all that is open on it. */
+  destroy(code: AbortCode): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#deadline = NEVER;
+    this.#stallDeadline = NEVER;
+    this.#binding.abandon(code);
+    for (let owed = this.#owed; owed !== null; owed = owed.nextOwed) owed.abandon(code);
+    this.#owed = null;
+    this.socket.destroy();
+    this.#owner.forget(this);
+  }
+
+  sweep(now: number): void {
+    const { counters } = this.setting;
+    if (now >= this.#stallDeadline) {
+      counters.writeStalls++;
+      return this.destroy("WRITE_STALLED");
+    }
+    this.#binding.sweep(now);
+    if (now < this.#deadline || this.#gone) return;
+    this.#deadline = NEVER;
+    switch (this.#waiting) {
+      case "firstByte":
+        counters.firstByteTimeouts++;
+        return this.destroy("CONNECTION_LOST");
+      case "head":
+        counters.headerTimeouts++;
+        return this.destroy("CONNECTION_LOST");
+      case "request":
+        counters.keepaliveTimeouts++;
+        return this.shut();
+      case "peerToClose":
+        return this.destroy("CONNECTION_LOST");
+    }
+  }
+
+  // For the binding: Wire.
+
+  get paused(): boolean {
+    return this.#holds > 0;
+  }
+
+  touch(): void {
+    if (this.#reading || this.#dirty || this.#gone) return;
+    this.#dirty = true;
+    if (this.#burst < BURST) {
+      process.nextTick(flushSoon, this);
+    } else {
+      this.#burst = 0;
+      setImmediate(flushSoon, this);
+    }
+  }
+
+  hold(): void {
+    if (this.#holds++ === 0 && this.#waiting !== "peerToClose") this.socket.pause();
+  }
+
+  release(): void {
+    if (--this.#holds === 0 && !this.#gone) this.socket.resume();
+  }
+
+  owe(exchange: Creditor): void {
+    exchange.nextOwed = this.#owed;
+    this.#owed = exchange;
+  }
+
+  close(consumed: boolean): void {
+    if (this.#closing === "afterPeer") return;
+    this.#closing = consumed ? "now" : "afterPeer";
+    this.touch();
+  }
+
+  breakOff(farewell: Uint8Array | null): void {
+    // Only a TCP socket has a port of its own, and only there a reset exists.
+    if (farewell !== null && this.socket.localPort === undefined) {
+      this.#farewell = farewell;
+      this.close(true);
+    } else {
+      if (this.socket.localPort !== undefined) this.socket.resetAndDestroy();
+      this.destroy("CONNECTION_LOST");
+    }
+  }
+
+  fault(error: Error): void {
+    const { counters, log } = this.setting;
+    counters.protocolErrors++;
+    log.warn(`closed the connection from ${this.socket.remoteAddress ?? "a Unix socket"}: ${error.message}`);
+    this.#owner.clientError(error, this.socket);
+    this.destroy("CONNECTION_LOST");
+  }
+
+  // For the socket.
+
+  receive(chunk: Uint8Array): void {
+    if (this.#waiting === "peerToClose") {
+      this.#drained += chunk.length;
+      if (this.#drained > this.setting.options.drainAfterResponseBytes) this.destroy("CONNECTION_LOST");
+      return;
+    }
+    this.#reading = true;
+    this.#burst = 0;
+    this.#binding.receive(chunk);
+    this.#reading = false;
+    this.#flush();
+  }
+
+  /** The peer has ended its sending side. To us that looks the same whether it has left or only has no more to say. */
+  end(): void {
+    this.#ended = true;
+    const binding = this.#binding;
+    const stays = binding.busy && !binding.awaitsInput && this.setting.options.halfClose;
+    if (this.#waiting === "peerToClose" || (binding.busy && !stays)) return this.destroy("CONNECTION_LOST");
+    if (binding.busy) return;
+    this.#closing = "now";
+    this.#flush();
+  }
+
+  #flush(): void {
+    this.#dirty = false;
+    if (this.#gone || this.#outflow.busy) return;
+    if (this.#binding.pending > 0 || this.#farewell !== null) {
+      const pieces = this.#binding.take();
+      if (this.#farewell !== null) pieces.push(this.#farewell);
+      this.#farewell = null;
+      if (!this.#outflow.write(pieces)) return this.#wait();
+      if (!this.#reading) this.#burst += lengthOf(pieces);
+      this.#settle(true);
+    }
+    this.#rest();
+  }
+
+  /** Not all has left: the exchanges hear of it later, and a peer that reads too little is given no more to answer. */
+  #wait(): void {
+    const { clock, options } = this.setting;
+    for (let owed = this.#owed; owed !== null; owed = owed.nextOwed) owed.handedOver();
+    this.#stallDeadline = clock.in(options.writeStallTimeout);
+    this.#deadline = NEVER;
+    if (!this.#outputHolds && this.#outflow.waiting > options.writeHighWater) {
+      this.#outputHolds = true;
+      this.hold();
+    }
+  }
+
+  #progress(done: boolean): void {
+    if (this.#gone) return;
+    const { clock, options } = this.setting;
+    this.#stallDeadline = done ? NEVER : clock.in(options.writeStallTimeout);
+    if (this.#outputHolds && this.#outflow.waiting <= options.writeHighWater / 2) {
+      this.#outputHolds = false;
+      this.release();
+    }
+    if (!done) return;
+    this.#settle(false);
+    this.#flush();
+  }
+
+  /** Tells the exchanges what has left. They may make more output meanwhile. */
+  #settle(all: boolean): void {
+    let owed = this.#owed;
+    this.#owed = null;
+    while (owed !== null) {
+      const next: Creditor | null = owed.nextOwed;
+      owed.nextOwed = null;
+      if (owed.left(all) && !all) this.owe(owed);
+      owed = next;
+    }
+  }
+
+  /** All output has left: closes, or waits for whatever comes next. */
+  #rest(): void {
+    const { clock, options } = this.setting;
+    if (this.#binding.pending > 0 || this.#gone) return;
+    if (this.#binding.busy) {
+      this.#waiting = "request";
+      this.#deadline = NEVER;
+    } else if (this.#closing === "now" || (this.#closing === "afterPeer" && this.#ended) || this.#ended) {
+      this.destroy("CONNECTION_LOST");
+    } else if (this.#closing === "afterPeer") {
+      if (this.#waiting === "peerToClose") return;
+      this.#waiting = "peerToClose";
+      this.#deadline = clock.in(options.drainAfterResponseTime);
+      this.socket.end();
+      if (this.#holds > 0) this.socket.resume();
+    } else if (this.#binding.buffered > 0) {
+      if (this.#waiting === "head") return;
+      this.#waiting = "head";
+      this.#deadline = clock.in(options.headerTimeout);
+    } else {
+      this.#waiting = "request";
+      this.#deadline = clock.in(options.keepaliveTimeout);
+    }
+  }
+
+  /** Used by `touch`. */
+  flush(): void {
+    if (this.#dirty) this.#flush();
+  }
+}
+
+function flushSoon(connection: Connection): void {
+  connection.flush();
+}
+
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const piece of pieces) bytes += piece.length;
+  return bytes;
+}
+
+// Shared by all sockets: a connection that lasts for one request should not cost four closures.
+
+function onData(this: Socket, chunk: Uint8Array): void {
+  (this as ConnectedSocket)[CONNECTION].receive(chunk);
+}
+
+function onEnd(this: Socket): void {
+  (this as ConnectedSocket)[CONNECTION].end();
+}
+
+/** A peer that leaves is no fault of ours: 'close' follows. */
+function onError(): void {}
+
+function onClose(this: Socket): void {
+  (this as ConnectedSocket)[CONNECTION].destroy("CONNECTION_LOST");
+}

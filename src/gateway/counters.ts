@@ -1,0 +1,68 @@
+/** What happened in a gateway, by reason: numbers that only grow. */
+import type { AbortCode } from "../errors.ts";
+
+export interface Counters {
+  accepted: number;
+  /** Peers that `allowedClients` does not name. */
+  refusedPeers: number;
+  /** Connections above `maxConnections`. */
+  overloaded: number;
+  /** Requests whose variables were all there, those refused by the gateway included. */
+  requests: number;
+  /** Requests that the gateway answered in its own name. */
+  refusedRequests: number;
+  /** Answers broken off after their head. */
+  brokenAnswers: number;
+  badRecords: number;
+  /** Connections closed since they could not be followed any further. */
+  protocolErrors: number;
+  /** Body bytes beyond a request's length. */
+  extraBytes: number;
+  firstByteTimeouts: number;
+  headerTimeouts: number;
+  keepaliveTimeouts: number;
+  /** Exchanges that ended before their time. */
+  aborted: number;
+  bodyTimeouts: number;
+  requestTimeouts: number;
+  writeStalls: number;
+  muxStalls: number;
+  connectionsLost: number;
+}
+
+export function createCounters(): Counters {
+  return {
+    accepted: 0,
+    refusedPeers: 0,
+    overloaded: 0,
+    requests: 0,
+    refusedRequests: 0,
+    brokenAnswers: 0,
+    badRecords: 0,
+    protocolErrors: 0,
+    extraBytes: 0,
+    firstByteTimeouts: 0,
+    headerTimeouts: 0,
+    keepaliveTimeouts: 0,
+    aborted: 0,
+    bodyTimeouts: 0,
+    requestTimeouts: 0,
+    writeStalls: 0,
+    muxStalls: 0,
+    connectionsLost: 0,
+  };
+}
+
+/** The counters beside `aborted` that have a code of their own. */
+const BY_CODE: Partial<Record<AbortCode, keyof Counters>> = {
+  BODY_TIMEOUT: "bodyTimeouts",
+  REQUEST_TIMEOUT: "requestTimeouts",
+  MUX_STALLED: "muxStalls",
+  CONNECTION_LOST: "connectionsLost",
+};
+
+export function countAbort(counters: Counters, code: AbortCode): void {
+  counters.aborted++;
+  const name = BY_CODE[code];
+  if (name !== undefined) counters[name]++;
+}

@@ -1,0 +1,217 @@
+/** The gateway's options as one table: name, kind, default and meaning of each bound and timeout. */
+import { ConfigError } from "../errors.ts";
+import type { Role } from "../exchange.ts";
+
+/** Sizes are bytes, times are milliseconds. A list is an array of words. */
+export type OptionKind = "bytes" | "ms" | "count" | "boolean" | "list";
+
+export interface OptionRow {
+  readonly kind: OptionKind;
+  readonly default: number | boolean | readonly string[];
+  /** The least value of a number. A time, rate, size or number of requests of 0 is none at all. */
+  readonly min?: number;
+  /** The words that a list may hold; any word without it. */
+  readonly words?: readonly string[];
+  /** One line for the documentation. */
+  readonly about: string;
+}
+
+/** Every option, frozen, checked and complete: inside the gateway nothing is optional. */
+export interface GatewayOptions {
+  readonly backlog: number;
+  readonly allowedClients: readonly string[];
+  readonly roles: readonly Role[];
+  readonly maxConnections: number;
+  readonly multiplexed: boolean;
+  readonly maxIdsPerConnection: number;
+  readonly maxParamsBytes: number;
+  readonly maxParams: number;
+  readonly maxParamName: number;
+  readonly maxParamValue: number;
+  readonly maxHeadersTotalConnection: number;
+  readonly maxHeaderNetstring: number;
+  readonly firstByteTimeout: number;
+  readonly headerTimeout: number;
+  readonly bodyTimeout: number;
+  readonly minBodyRate: number;
+  readonly maxBodyBytes: number;
+  readonly bodyHighWater: number;
+  readonly muxStall: number;
+  readonly requestTimeout: number;
+  readonly keepaliveTimeout: number;
+  readonly keepaliveRequests: number;
+  readonly writeStallTimeout: number;
+  readonly writeHighWater: number;
+  readonly stderrLimit: number;
+  readonly drainAfterResponseBytes: number;
+  readonly drainAfterResponseTime: number;
+  readonly badRecordsPerConnection: number;
+  readonly gracefulTimeout: number;
+  readonly halfClose: boolean;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** A configuration file writes the same words in snake_case. */
+export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> = {
+  backlog: { kind: "count", default: 511, min: 1, about: "connections that may wait to be accepted" },
+  allowedClients: { kind: "list", default: [], about: "TCP peers beyond this machine: addresses and CIDR blocks" },
+  roles: {
+    kind: "list",
+    default: ["responder"],
+    words: ["responder", "authorizer", "filter"],
+    about: "FastCGI roles that are served; another one is answered 500 and FCGI_UNKNOWN_ROLE",
+  },
+  maxConnections: {
+    kind: "count",
+    default: 8192,
+    min: 1,
+    about: "open connections, capped 64 below the limit of open files; one more is answered 503",
+  },
+  multiplexed: { kind: "boolean", default: false, about: "several FastCGI requests at a time on one connection" },
+  maxIdsPerConnection: { kind: "count", default: 32, min: 2, about: "requests open at a time on one connection" },
+  maxParamsBytes: { kind: "bytes", default: 256 * KIB, min: 1, about: "all variables of a FastCGI request; else 431" },
+  maxParams: { kind: "count", default: 512, min: 1, about: "variables of a request; else 431" },
+  maxParamName: { kind: "bytes", default: 256, min: 1, about: "the name of one variable; else 431" },
+  maxParamValue: { kind: "bytes", default: 128 * KIB, min: 1, about: "the value of one variable; else 431" },
+  maxHeadersTotalConnection: {
+    kind: "bytes",
+    default: MIB,
+    min: 1,
+    about: "unfinished heads of one connection together; else it is closed",
+  },
+  maxHeaderNetstring: { kind: "bytes", default: 256 * KIB, min: 1, about: "all variables of an SCGI request" },
+  firstByteTimeout: { kind: "ms", default: 5_000, min: 0, about: "from accept to the first byte" },
+  headerTimeout: { kind: "ms", default: 10_000, min: 0, about: "from the beginning of a request to its last variable" },
+  bodyTimeout: { kind: "ms", default: 30_000, min: 0, about: "without a body byte while the app waits for one; 408" },
+  minBodyRate: { kind: "bytes", default: 0, min: 0, about: "body bytes a second, once body_timeout has passed; 408" },
+  maxBodyBytes: { kind: "bytes", default: 0, min: 0, about: "a request's body; more is answered 413" },
+  bodyHighWater: {
+    kind: "bytes",
+    default: 256 * KIB,
+    min: 1,
+    about: "body bytes that wait for the app; then reading stops",
+  },
+  muxStall: {
+    kind: "ms",
+    default: 1_000,
+    min: 1,
+    about: "how long a full request may hold up a multiplexed connection before it is aborted",
+  },
+  requestTimeout: { kind: "ms", default: 0, min: 0, about: "from the last variable to the response head; 504" },
+  keepaliveTimeout: { kind: "ms", default: 75_000, min: 0, about: "a kept connection without a request is closed" },
+  keepaliveRequests: {
+    kind: "count",
+    default: 10_000,
+    min: 0,
+    about: "requests after which a kept connection is closed, spread over 10 % more",
+  },
+  writeStallTimeout: { kind: "ms", default: 60_000, min: 0, about: "bytes wait and the web server takes none" },
+  writeHighWater: {
+    kind: "bytes",
+    default: MIB,
+    min: 1,
+    about: "bytes that wait for the web server on one connection; then no further request is read from it",
+  },
+  stderrLimit: {
+    kind: "bytes",
+    default: 8 * KIB,
+    min: 1,
+    about: "error text of one request; the rest is cut and said to be",
+  },
+  drainAfterResponseBytes: {
+    kind: "bytes",
+    default: 256 * KIB,
+    min: 1,
+    about: "unasked bytes that are read after an answer so that closing does not reset the connection",
+  },
+  drainAfterResponseTime: {
+    kind: "ms",
+    default: 1_000,
+    min: 1,
+    about: "silence after an early answer that ends the wait for the rest of the request",
+  },
+  badRecordsPerConnection: {
+    kind: "count",
+    default: 8,
+    min: 0,
+    about: "FastCGI records that make no sense; then it is closed",
+  },
+  gracefulTimeout: {
+    kind: "ms",
+    default: 30_000,
+    min: 0,
+    about: "how long requests may run on when the gateway closes",
+  },
+  halfClose: {
+    kind: "boolean",
+    default: false,
+    about: "a peer that ends its sending side after a whole request still waits for the answer; else it has left",
+  },
+};
+
+/**
+ * Checks `given` and fills in the defaults. `undefined` stands for the default.
+ *
+ * @throws ConfigError CONFIG_UNKNOWN_OPTION with the nearest name, CONFIG_BAD_VALUE.
+ */
+export function resolveGatewayOptions(given: Partial<GatewayOptions> = {}): GatewayOptions {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(GATEWAY_OPTIONS, name)) {
+      throw new ConfigError("CONFIG_UNKNOWN_OPTION", `there is no option ${name}${suggestion(name)}`, { key: name });
+    }
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, row] of Object.entries(GATEWAY_OPTIONS)) {
+    const value: unknown = given[name as keyof GatewayOptions] ?? row.default;
+    const fault = faultOf(value, row);
+    if (fault !== undefined) throw new ConfigError("CONFIG_BAD_VALUE", fault, { key: name });
+    values[name] = Array.isArray(value) ? Object.freeze([...value]) : value;
+  }
+  return Object.freeze(values) as unknown as GatewayOptions;
+}
+
+function faultOf(value: unknown, { kind, min = 0, words }: OptionRow): string | undefined {
+  const seen = JSON.stringify(value);
+  switch (kind) {
+    case "boolean":
+      return typeof value === "boolean" ? undefined : `${seen} is neither true nor false`;
+    case "list": {
+      if (!Array.isArray(value) || !value.every((word) => typeof word === "string"))
+        return `${seen} is no list of words`;
+      const wrong = words === undefined ? undefined : value.find((word: string) => !words.includes(word));
+      return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is none of ${words?.join(", ")}`;
+    }
+    case "bytes":
+    case "ms":
+    case "count":
+      return Number.isSafeInteger(value) && (value as number) >= min
+        ? undefined
+        : `${seen} is no whole number from ${min}`;
+  }
+}
+
+function suggestion(name: string): string {
+  const plain = (word: string): string => word.replaceAll("_", "").toLowerCase();
+  let best = "";
+  let least = 4;
+  for (const known of Object.keys(GATEWAY_OPTIONS)) {
+    const distance = editDistance(plain(name), plain(known));
+    if (distance < least) [best, least] = [known, distance];
+  }
+  return best === "" ? "" : `; did you mean ${best}?`;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

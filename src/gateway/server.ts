@@ -1,0 +1,217 @@
+/** The gateway itself: listens, accepts, lets in who is allowed, drains, closes. */
+import { EventEmitter } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { Dispatcher, ProtocolName, Role } from "../exchange.ts";
+import { type Logger, silentLogger } from "../log.ts";
+import type { Binding, Setting, Wire } from "./bindings/binding.ts";
+import { FastCgiBinding } from "./bindings/fastcgi.ts";
+import { ScgiBinding } from "./bindings/scgi.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import { type Counters, createCounters } from "./counters.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type Bound, bind, type ListenAddress } from "./listen-address.ts";
+import { connectionLimit } from "./open-files.ts";
+import { GATEWAY_OPTIONS, type GatewayOptions, resolveGatewayOptions } from "./options.ts";
+import { PeerGuard } from "./peers.ts";
+
+export interface GatewaySetup {
+  readonly dispatcher: Dispatcher;
+  readonly protocol: ProtocolName;
+  readonly options?: Partial<GatewayOptions>;
+  /** Whether a role is served, asked for each request. Default: those of the option `roles`. */
+  readonly serves?: (role: Role) => boolean;
+  /** What FCGI_GET_VALUES is answered for these names, beside or in place of the gateway's own three. */
+  readonly values?: Readonly<Record<string, string>>;
+  /** Default: says nothing. */
+  readonly log?: Logger;
+}
+
+export interface GatewayEvents {
+  listening: [];
+  close: [];
+  error: [Error];
+  connection: [Socket];
+  clientError: [Error, Socket];
+}
+
+const PROTOCOLS: Readonly<Record<ProtocolName, (wire: Wire) => Binding>> = {
+  fastcgi: (wire) => new FastCgiBinding(wire),
+  scgi: (wire) => new ScgiBinding(wire),
+};
+
+/** So many connections above the maximum are told that the gateway is overloaded; those beyond are just closed. */
+const TOLD_OF_OVERLOAD = 128;
+/** So many refusals are logged, each peer once: a port scan shall not fill the log. */
+const LOGGED_REFUSALS = 100;
+
+/**
+ * Takes exchanges off web servers and hands them to a dispatcher.
+ *
+ * Events: `listening`, `close`, `error`; `connection` (socket) for each one that was let in; `clientError` (error,
+ * socket) for a peer that breaks the protocol, just before its connection is closed.
+ */
+export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOwner {
+  readonly options: GatewayOptions;
+  readonly setting: Setting & { draining: boolean };
+  readonly bind: (wire: Wire) => Binding;
+  readonly #server: Server;
+  readonly #peers: PeerGuard;
+  readonly #connections = new Set<Connection>();
+  readonly #maxConnections: number;
+  readonly #refusals = new Set<string>();
+  #bound: Bound | null = null;
+  #grace: NodeJS.Timeout | null = null;
+
+  /** @throws ConfigError CONFIG_BAD_VALUE, CONFIG_UNKNOWN_OPTION for `options`. */
+  constructor({ dispatcher, protocol, options: given, serves, values, log = silentLogger }: GatewaySetup) {
+    super();
+    const options = resolveGatewayOptions(given);
+    this.options = options;
+    this.bind = PROTOCOLS[protocol];
+    this.#peers = new PeerGuard(options.allowedClients);
+    this.#maxConnections = Math.min(options.maxConnections, connectionLimit());
+    this.setting = {
+      dispatcher,
+      options,
+      counters: createCounters(),
+      clock: new Deadlines(this.#connections, shortestTimeout(options)),
+      log,
+      serves: serves ?? ((role) => options.roles.includes(role)),
+      values: { ...ownValues(options, this.#maxConnections), ...values },
+      draining: false,
+    };
+    this.#server = createServer({ allowHalfOpen: true });
+    this.#server.on("connection", (socket) => this.#accept(socket));
+    this.#server.on("listening", () => this.emit("listening"));
+    this.#server.on("error", (error) => this.emit("error", error));
+    this.#server.on("close", () => {
+      if (this.#grace !== null) clearTimeout(this.#grace);
+      this.#grace = null;
+      this.emit("close");
+    });
+  }
+
+  get listening(): boolean {
+    return this.#server.listening;
+  }
+
+  get counters(): Readonly<Counters> {
+    return this.setting.counters;
+  }
+
+  /**
+   * Listens at `address`; bound when the call returns, but for host names and for a stale socket file in the way. Faults
+   * come as 'error'.
+   *
+   * @throws Error ERR_SERVER_ALREADY_LISTEN, RangeError for a port out of range, as net.Server does.
+   */
+  listen(address: ListenAddress): this {
+    this.setting.draining = false;
+    this.#bound = bind(this.#server, address, { backlog: this.options.backlog, log: this.setting.log });
+    return this;
+  }
+
+  /**
+   * Takes no more connections, closes idle ones, lets the requests in hand finish for `gracefulTimeout` and then ends
+   * them. `callback` and 'close' come when all connections are gone; `callback` gets an error if it did not listen.
+   */
+  close(callback?: (error?: Error) => void): this {
+    const { gracefulTimeout } = this.options;
+    this.#bound?.close();
+    this.#server.close(callback);
+    this.setting.draining = true;
+    for (const connection of this.#connections) connection.drain();
+    if (gracefulTimeout > 0 && this.#connections.size > 0) {
+      this.#grace ??= setTimeout(() => this.closeAllConnections(), gracefulTimeout).unref();
+    }
+    return this;
+  }
+
+  /** Closes the connections on which no request is open. */
+  closeIdleConnections(): void {
+    for (const connection of this.#connections) if (connection.idle) connection.shut();
+  }
+
+  /** Ends all connections at once; requests that are open end with SHUTTING_DOWN. */
+  closeAllConnections(): void {
+    for (const connection of this.#connections) connection.destroy("SHUTTING_DOWN");
+  }
+
+  address(): AddressInfo | string | null {
+    return this.#server.address();
+  }
+
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    this.#server.getConnections(callback);
+    return this;
+  }
+
+  ref(): this {
+    this.#server.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#server.unref();
+    return this;
+  }
+
+  // For the connections: ConnectionOwner.
+
+  forget(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  clientError(error: Error, socket: Socket): void {
+    this.emit("clientError", error, socket);
+  }
+
+  #accept(socket: Socket): void {
+    const { counters, clock } = this.setting;
+    if (!this.#peers.allows(socket)) {
+      this.#refuse(socket);
+      return;
+    }
+    counters.accepted++;
+    const above = this.#connections.size - this.#maxConnections;
+    if (above >= 0) counters.overloaded++;
+    if (above >= TOLD_OF_OVERLOAD) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(new Connection(this, socket, above >= 0));
+    clock.run();
+    this.emit("connection", socket);
+  }
+
+  #refuse(socket: Socket): void {
+    const reason = this.#peers.describe(socket);
+    this.setting.counters.refusedPeers++;
+    if (this.#refusals.size < LOGGED_REFUSALS && !this.#refusals.has(reason)) {
+      this.#refusals.add(reason);
+      this.setting.log.warn(reason);
+    }
+    socket.destroy();
+  }
+}
+
+function shortestTimeout(options: GatewayOptions): number {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (const [name, { kind }] of Object.entries(GATEWAY_OPTIONS)) {
+    const value = options[name as keyof GatewayOptions];
+    if (kind === "ms" && typeof value === "number" && value > 0) shortest = Math.min(shortest, value);
+  }
+  return shortest;
+}
+
+/** FastCGI 1.0 section 4.1. */
+function ownValues(
+  { multiplexed, maxIdsPerConnection }: GatewayOptions,
+  maxConnections: number,
+): Record<string, string> {
+  return {
+    FCGI_MAX_CONNS: String(maxConnections),
+    FCGI_MAX_REQS: String(multiplexed ? maxConnections * maxIdsPerConnection : maxConnections),
+    FCGI_MPXS_CONNS: multiplexed ? "1" : "0",
+  };
+}
