@@ -1,0 +1,86 @@
+/** Where the gateway listens: an address and port, a Unix socket's path, or a descriptor that is inherited. */
+import dns from "node:dns";
+import { readFileSync } from "node:fs";
+import { isIP, type Server } from "node:net";
+import type { Logger } from "../log.ts";
+import { bindUnixSocket, type UnixSocketAddress } from "./unix-socket.ts";
+
+export interface TcpAddress {
+  /**
+   * An IPv4 or IPv6 address (in brackets or not) or a name. Default 127.0.0.1, which is also what `localhost` means
+   * here; `::` listens on IPv4 too. Any other name is looked up, so that the server is bound only some ticks later.
+   */
+  readonly host?: string | undefined;
+  /** 0 for any free port. */
+  readonly port: number;
+}
+
+export type ListenAddress = TcpAddress | UnixSocketAddress | { readonly fd: number };
+
+export interface Bound {
+  /**
+   * Removes the Unix socket if it is still ours. To be called before the server is closed, since the number of its
+   * inode may be another file's afterwards. Harmless when repeated; does nothing for the other kinds of address.
+   */
+  close(): void;
+}
+
+export interface BindOptions {
+  /** How many connections may wait for accept(2); the system caps it at net.core.somaxconn. */
+  readonly backlog: number;
+  readonly log: Logger;
+}
+
+/**
+ * Makes `server` listen at `address`. It is bound when the call returns, except where a name has to be looked up or
+ * something stands at a Unix socket's path, which is probed first. As with net.Server, 'listening' or 'error' is emitted
+ * in a later tick: a ListenError for Unix sockets, for the others the error of Node (EADDRINUSE, EACCES).
+ *
+ * @throws RangeError (ERR_SOCKET_BAD_PORT) for a port that is none, as net.Server does.
+ */
+export function bind(server: Server, address: ListenAddress, options: BindOptions): Bound {
+  warnOfLowLimit(options);
+  if ("path" in address) return { close: bindUnixSocket(server, address, options) };
+  if ("fd" in address) server.listen({ fd: address.fd }, options.backlog);
+  else listenOnTcp(server, address, options.backlog);
+  return { close: () => {} };
+}
+
+function listenOnTcp(server: Server, address: TcpAddress, backlog: number): void {
+  const host = address.host?.replace(/^\[(.*)\]$/, "$1") || "127.0.0.1";
+  const ip = host === "localhost" ? "127.0.0.1" : host;
+  const listen = (): unknown => server.listen({ host: ip, port: address.port, backlog });
+  if (isIP(ip) === 0) listen();
+  else withKnownAddress(ip, listen);
+}
+
+/**
+ * net.Server asks dns.lookup even about what is an address already, and gets the answer a tick later. Programs read
+ * `server.address().port` right after listen(), so for the time of this one synchronous call the answer comes at once.
+ */
+function withKnownAddress(address: string, listen: () => void): void {
+  const genuine = dns.lookup;
+  const family = isIP(address);
+  const answer = (_name: string, ...rest: unknown[]): void => {
+    const callback = rest.pop() as (error: null, address: unknown, family?: number) => void;
+    const all = (rest[0] as dns.LookupOptions | undefined)?.all === true;
+    if (all) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
+  dns.lookup = answer as typeof dns.lookup;
+  try {
+    listen();
+  } finally {
+    dns.lookup = genuine;
+  }
+}
+
+function warnOfLowLimit({ backlog, log }: BindOptions): void {
+  let limit: number;
+  try {
+    limit = Number(readFileSync("/proc/sys/net/core/somaxconn", "latin1"));
+  } catch {
+    return; // Another system; its limit is not known here.
+  }
+  if (limit < backlog) log.warn(`backlog ${backlog} is more than the system allows: net.core.somaxconn is ${limit}`);
+}
