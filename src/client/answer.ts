@@ -1,0 +1,134 @@
+/** The answer to a client's request: a CGI document, put together as its bytes arrive. */
+import { Readable } from "node:stream";
+import { CgiResponseReader } from "../protocol/cgi-response-reader.ts";
+
+/** How a request ended (FastCGI 1.0 section 5.5). SCGI has no such thing: both are 0. */
+export interface Ending {
+  readonly appStatus: number;
+  readonly protocolStatus: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** As the answer has it; "" without one. */
+  readonly reason: string;
+  /** In their order, one character for each byte (latin1); without `Status`. */
+  readonly headers: [name: string, value: string][];
+  /**
+   * The body. It is read from the connection no faster than from here, so it has to be read or destroyed; destroying
+   * it early closes the connection. It errors when the answer breaks off.
+   */
+  readonly body: Readable;
+  /** What came on FCGI_STDERR so far, at most its first 64 KiB. */
+  readonly stderr: string;
+  /** Settles with the end of the answer; rejected with the error that `body` has. Need not be awaited. */
+  readonly ended: Promise<Ending>;
+}
+
+const MAX_STDERR = 64 * 1024;
+
+/** Who is told what becomes of an answer. */
+export interface AnswerOwner {
+  /** The head is there. Called once at most. */
+  begun(answer: Answer): void;
+  /** The reader of the body wants more. */
+  wanted(): void;
+  /** The reader of the body has destroyed it before its end. */
+  abandoned(): void;
+}
+
+/** Takes the bytes of both streams; gives its owner the `Answer` as soon as there is a head. */
+export class AnswerBuilder {
+  /** Null once the answer is over. */
+  #owner: AnswerOwner | null;
+  readonly #cgi = new CgiResponseReader();
+  readonly #body: Readable;
+  #stderr = "";
+  readonly #stderrDecoder = new TextDecoder();
+  #stderrBytes = 0;
+  #begun = false;
+  readonly #ended: Promise<Ending>;
+  #settle!: { resolve: (ending: Ending) => void; reject: (error: Error) => void };
+
+  constructor(owner: AnswerOwner) {
+    this.#owner = owner;
+    this.#ended = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.#ended.catch(() => {});
+    this.#body = new Readable({
+      read: () => this.#owner?.wanted(),
+      destroy: (error, callback) => {
+        this.#owner?.abandoned();
+        callback(error);
+      },
+    });
+  }
+
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /**
+   * Bytes of the document. Returns false when the reader of the body has enough for now.
+   *
+   * @throws ProtocolError CGI_BAD_RESPONSE
+   */
+  stdout(content: Uint8Array): boolean {
+    this.#cgi.receive(content);
+    let wanted = true;
+    for (let event = this.#cgi.nextEvent(); event !== null; event = this.#cgi.nextEvent()) {
+      switch (event.type) {
+        case "head":
+          this.#begin(event);
+          break;
+        case "body":
+          wanted = this.#body.push(event.content);
+          break;
+      }
+    }
+    return wanted;
+  }
+
+  stderr(content: Uint8Array): void {
+    const kept = content.subarray(0, MAX_STDERR - this.#stderrBytes);
+    this.#stderrBytes += kept.byteLength;
+    this.#stderr += this.#stderrDecoder.decode(kept, { stream: true });
+  }
+
+  /**
+   * The document is complete.
+   *
+   * @throws ProtocolError CGI_BAD_RESPONSE if it has no head
+   */
+  end(ending: Ending): void {
+    this.#cgi.end();
+    this.#owner = null;
+    this.#body.push(null);
+    this.#settle.resolve(ending);
+  }
+
+  /** The answer breaks off. */
+  fail(error: Error): void {
+    this.#owner = null;
+    this.#settle.reject(error);
+    // Without a head nobody has the body, so nobody could hear its error.
+    if (this.#begun) this.#body.destroy(error);
+  }
+
+  #begin(head: { status: number; reason: string; headers: [string, string][] }): void {
+    this.#begun = true;
+    const { status, reason, headers } = head;
+    const stderr = (): string => this.#stderr;
+    this.#owner?.begun({
+      status,
+      reason,
+      headers,
+      body: this.#body,
+      ended: this.#ended,
+      get stderr() {
+        return stderr();
+      },
+    });
+  }
+}
