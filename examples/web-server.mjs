@@ -1,20 +1,13 @@
 /** Starts Apache, lighttpd or nginx from one of the example files, in a scratch directory, as a child of this process. */
 import { spawn } from "node:child_process";
-import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
-/**
- * What stands in the example files, and by which of `values` it is replaced. `ROOT` need not be given, nor `PORT`.
- * @type {readonly (readonly [name: "PORT" | "SOCKET" | "BACKEND_PORT" | "ROOT", standsFor: RegExp])[]}
- */
-const DEFAULTS = [
-  ["SOCKET", /\/run\/propylon\/app\.sock\b/g],
-  ["ROOT", /\/srv\/www\b/g],
-  ["BACKEND_PORT", /\b(?:6500|4000)\b/g],
-  ["PORT", /\b8080\b/g],
-];
+/** What stands in the example files, each under the name of the value that is put in its place. */
+const STANDS_IN =
+  /(?<SOCKET>\/run\/propylon\/app\.sock\b)|(?<ROOT>\/srv\/www\b)|(?<BACKEND_PORT>\b(?:6500|4000)\b)|(?<PORT>\b8080\b)/g;
 
 const START_TIMEOUT = 10_000;
 const STOP_TIMEOUT = 5_000;
@@ -30,19 +23,16 @@ const SERVERS = {
     programs: ["/usr/sbin/apache2", "/usr/sbin/httpd", "/usr/local/sbin/httpd"],
     arguments: (file, dir) => ["-d", dir, "-f", file, "-D", "FOREGROUND"],
     scaffold: apacheScaffold,
-    local: (text, port) => text.replaceAll(/^(\s*Listen\s+)(?:\*:)?(\d+)\s*$/gim, `$1127.0.0.1:${port}`),
   },
   lighttpd: {
     programs: ["/usr/sbin/lighttpd", "/usr/local/sbin/lighttpd"],
     arguments: (file) => ["-D", "-f", file],
     scaffold: lighttpdScaffold,
-    local: (text) => text,
   },
   nginx: {
     programs: ["/usr/sbin/nginx", "/usr/local/sbin/nginx"],
     arguments: (file, dir) => ["-p", dir, "-c", file, "-e", join(dir, "error.log")],
     scaffold: nginxScaffold,
-    local: (text, port) => text.replaceAll(/^(\s*listen\s+)\d+\s*;/gm, `$1127.0.0.1:${port};`),
   },
 };
 
@@ -82,16 +72,15 @@ export async function startWebServer({ name, config, values = {}, dir }) {
   const port = values.PORT ?? (await freePort());
 
   const put = { ...values, ROOT: root, PORT: port };
-  let text = await readFile(config, "utf8");
-  for (const [key, standsFor] of DEFAULTS) {
-    if (put[key] !== undefined) text = text.replaceAll(standsFor, () => String(put[key]));
-  }
-  text = server.local(text, port);
+  const text = (await readFile(config, "utf8")).replaceAll(STANDS_IN, (found, ...rest) => {
+    const [name] = Object.entries(rest.at(-1)).find(([, text]) => text !== undefined);
+    return String(put[name] ?? found);
+  });
   const example = join(scratch, basename(config));
   await writeFile(example, text);
   const main = join(scratch, "_main.conf");
   const errorLog = join(scratch, "error.log");
-  await writeFile(main, await server.scaffold({ text, example, scratch, root, port, errorLog }));
+  await writeFile(main, await server.scaffold({ example, scratch, errorLog }));
 
   let output = "";
   const child = spawn(program, server.arguments(main, scratch), { stdio: ["ignore", "pipe", "pipe"] });
@@ -143,79 +132,55 @@ const APACHE_MODULES = [
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];
 
-async function apacheScaffold({ text, example, scratch, root, port, errorLog }) {
+async function apacheScaffold({ example, scratch, errorLog }) {
   const lines = [
     `ServerRoot "${scratch}"`,
     `DefaultRuntimeDir "${scratch}"`,
     `PidFile "${join(scratch, "httpd.pid")}"`,
     `ErrorLog "${errorLog}"`,
-    "ServerName localhost",
-    `DocumentRoot "${root}"`,
     `TypesConfig "${(await exists("/etc/mime.types")) ? "/etc/mime.types" : "/dev/null"}"`,
+    "ServerName localhost",
+    ...(asRoot ? ["User www-data", "Group www-data"] : []),
   ];
   for (const directory of APACHE_DIRECTORIES) {
-    if (!(await exists(directory))) continue;
     for (const module of APACHE_MODULES) {
       const file = join(directory, `mod_${module}.so`);
-      const loaded = new RegExp(`^\\s*LoadModule\\s+${module}_module\\b`, "im").test(text);
-      if (!loaded && (await exists(file))) lines.push(`LoadModule ${module}_module "${file}"`);
+      if (await exists(file)) lines.push(`LoadModule ${module}_module "${file}"`);
     }
   }
-  // Few processes: an example is visited by one browser.
+  // One process: an example is visited by one browser.
   lines.push("<IfModule mpm_event_module>", "StartServers 1", "MinSpareThreads 1", "</IfModule>");
-  if (asRoot) lines.push("User www-data", "Group www-data");
-  if (!/^\s*Listen\b/im.test(text)) lines.push(`Listen 127.0.0.1:${port}`);
   return `${lines.join("\n")}\nInclude "${example}"\n`;
 }
 
 /** The error log stays on standard error: lighttpd opens a file only after it has become its user. */
-async function lighttpdScaffold({ text, example, scratch, root, port }) {
+async function lighttpdScaffold({ example, scratch }) {
   const uploads = join(scratch, "uploads");
   await mkdir(uploads, { recursive: true });
   await chmod(uploads, 0o1777);
-  const options = [
-    ["server.document-root", `"${root}"`],
-    ["server.port", String(port)],
-    ["server.bind", '"127.0.0.1"'],
-    ["server.upload-dirs", `( "${uploads}" )`],
-    ...(asRoot
-      ? [
-          ["server.username", '"www-data"'],
-          ["server.groupname", '"www-data"'],
-        ]
-      : []),
+  const lines = [
+    `server.upload-dirs = ( "${uploads}" )`,
+    'server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect" )',
+    ...(asRoot ? ['server.username = "www-data"', 'server.groupname = "www-data"'] : []),
   ];
-  const absent = ([name]) => !new RegExp(`^\\s*${name.replaceAll(".", "\\.")}\\s*=`, "m").test(text);
-  const lines = options.filter(absent).map(([name, value]) => `${name} = ${value}`);
-  lines.push('server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect" )');
   return `${lines.join("\n")}\ninclude "${example}"\n`;
 }
 
-async function nginxScaffold({ text, example, scratch, errorLog }) {
-  if (asRoot) await chmod(scratch, 0o755);
-  // `include fastcgi_params;` is looked for beside the main file.
-  for (const file of ["fastcgi_params", "fastcgi.conf", "scgi_params", "mime.types"]) {
-    await cp(join("/etc/nginx", file), join(scratch, file)).catch(() => {});
-  }
+async function nginxScaffold({ example, scratch, errorLog }) {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   const lines = [
     "daemon off;",
     "worker_processes 1;",
     `pid "${join(scratch, "nginx.pid")}";`,
     `error_log "${errorLog}";`,
-  ];
-  if (asRoot) lines.push("user www-data;");
-  if (/^\s*http\s*\{/m.test(text)) return `${lines.join("\n")}\ninclude "${example}";\n`;
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (what) => `${what}_temp_path "${join(scratch, what)}";`,
-  );
-  lines.push(
+    ...(asRoot ? ["user www-data;"] : []),
     "events { worker_connections 512; }",
     "http {",
     "access_log off;",
-    ...temporary,
+    ...temporary.map((what) => `${what}_temp_path "${join(scratch, what)}";`),
     `include "${example}";`,
     "}",
-  );
+  ];
   return `${lines.join("\n")}\n`;
 }
 
