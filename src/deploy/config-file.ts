@@ -1,0 +1,207 @@
+/** One .ini file with its variables: finds sections and evaluates them to global and local configuration. */
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+import { ConfigError } from "../errors.ts";
+import type { ConfigPlace } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { Conf, Kind } from "./context.ts";
+import { type IniFile, type IniSection, parseIni } from "./ini.ts";
+import { type Variable, interpolate } from "./interpolation.ts";
+import { didYouMean, nearestName } from "./suggest.ts";
+
+/** Section prefixes of each kind; within one inner list the first spelling that is there hides the others. */
+const PREFIXES: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
+  app: [["app", "application"], ["composite", "composit"], ["pipeline"], ["filter-app"]],
+  filter: [["filter"]],
+  server: [["server"]],
+};
+
+/** What surrounds a file: both are laid under the values of the file, `caller` over its `[DEFAULT]`. */
+export interface Surroundings {
+  /** Evaluated values of the file that names this one. */
+  readonly inherited: Conf;
+  /** Variables of the command line or of the library's caller. */
+  readonly caller: Conf;
+  readonly log: Logger;
+}
+
+export interface EvaluatedSection {
+  readonly place: ConfigPlace;
+  /** `[DEFAULT]`, the given configuration and the section's `set`. */
+  readonly globalConf: Conf;
+  /** What the section itself has `set`. */
+  readonly additions: Conf;
+  /** Every other option, `use` and the like included. */
+  readonly options: ReadonlyMap<string, string>;
+  readonly keys: ReadonlyMap<string, ConfigPlace>;
+}
+
+export class ConfigFile {
+  readonly path: string;
+  readonly directory: string;
+  readonly #ini: IniFile;
+  readonly #surroundings: Surroundings;
+  readonly #variables: ReadonlyMap<string, Variable>;
+  /** The evaluated `[DEFAULT]`, `here` and `__file__` included. */
+  readonly #defaults: Conf;
+
+  /** @throws ConfigError CONFIG_NOT_FOUND, CONFIG_SYNTAX, CONFIG_DUPLICATE, CONFIG_INTERPOLATION */
+  constructor(path: string, surroundings: Surroundings, askedFrom: ConfigPlace) {
+    this.path = path;
+    this.directory = dirname(path);
+    this.#surroundings = surroundings;
+    this.#ini = parseIni(readText(path, askedFrom), path);
+    this.#variables = this.#collectVariables();
+    this.#defaults = this.#evaluateDefaults();
+  }
+
+  /**
+   * The section that `name` means for `kind`. Without a name it is `[app]`, or else `[app:main]`.
+   *
+   * @throws ConfigError CONFIG_NO_SECTION, CONFIG_AMBIGUOUS_SECTION
+   */
+  findSection(kind: Kind, name: string | undefined, askedFrom: ConfigPlace): string {
+    const found: string[] = [];
+    for (const aliases of PREFIXES[kind]) {
+      const hits = aliases.map((prefix) => this.#sectionsNamed(prefix, name)).find((sections) => sections.length > 0);
+      found.push(...(hits ?? []));
+    }
+    if (found.length === 1) return found[0]!;
+    const wanted = name ?? "main";
+    const place = askedFrom.line === undefined ? { file: this.path } : askedFrom;
+    if (found.length > 1) {
+      const message = `"${wanted}" can mean ${found.map((section) => `[${section}]`).join(" and ")}; give them different names`;
+      throw new ConfigError("CONFIG_AMBIGUOUS_SECTION", message, place);
+    }
+    const prefixes = PREFIXES[kind].map(([prefix]) => `[${prefix}:${wanted}]`).join(" or ");
+    const sections = Array.from(this.#ini.sections.keys());
+    const nearest = nearestName(`${kind}:${wanted}`, sections);
+    const there = sections.length === 0 ? "no sections" : sections.map((section) => `[${section}]`).join(" ");
+    const hint = nearest === undefined ? "" : `; did you mean [${nearest}]?`;
+    throw new ConfigError("CONFIG_NO_SECTION", `there is no ${prefixes} in ${this.path}${hint} It has ${there}`, place);
+  }
+
+  /**
+   * Reads a section's options under `globalConf`, which wins over `[DEFAULT]`.
+   *
+   * @throws ConfigError CONFIG_INTERPOLATION; CONFIG_BAD_VALUE if `get` names nothing
+   */
+  evaluate(name: string, globalConf: Conf): EvaluatedSection {
+    const section = this.#ini.sections.get(name)!;
+    const globals = new Map(Object.entries({ ...this.#defaults, ...globalConf }));
+    const additions = new Map<string, string>();
+    const options = new Map<string, string>();
+    const keys = new Map<string, ConfigPlace>();
+    const gets: { key: string; from: string; place: ConfigPlace }[] = [];
+    // `set` works in [DEFAULT] too: for every section of the file.
+    for (const { key, value, line } of [...this.#ini.defaults.options.values(), ...section.options.values()]) {
+      const place = { file: this.path, section: name, key, line };
+      const own = section.options.get(key)?.line === line;
+      const [, verb, target = ""] = /^(set|get) \s*(.*)$/s.exec(key) ?? [];
+      if (verb === undefined && !own) continue;
+      if (verb === undefined && this.#hides(key)) {
+        this.#warnHidden(place, key);
+        continue;
+      }
+      const text = this.#interpolate(value, section, place);
+      if (verb === "set") {
+        globals.set(target, text);
+        additions.set(target, text);
+      } else if (verb === "get") {
+        gets.push({ key: target, from: text, place });
+      } else {
+        options.set(key, text);
+        keys.set(key, place);
+      }
+    }
+    for (const { key, from, place } of gets) {
+      const value = globals.get(from);
+      if (value === undefined) {
+        const message = `there is no "${from}" in [DEFAULT] or set${didYouMean(from, globals.keys())}`;
+        throw new ConfigError("CONFIG_BAD_VALUE", message, place);
+      }
+      options.set(key, value);
+      keys.set(key, place);
+    }
+    return {
+      place: { file: this.path, section: name, line: section.line },
+      globalConf: Object.fromEntries(globals),
+      additions: Object.fromEntries(additions),
+      options,
+      keys,
+    };
+  }
+
+  #sectionsNamed(prefix: string, name: string | undefined): string[] {
+    const found = name === undefined && this.#ini.sections.has(prefix) ? [prefix] : [];
+    for (const section of this.#ini.sections.keys()) {
+      if (section.startsWith(`${prefix}:`) && section.slice(prefix.length + 1).trim() === (name ?? "main"))
+        found.push(section);
+    }
+    return found;
+  }
+
+  /** In order of weight: inherited, `here` and `__file__`, `[DEFAULT]`, the caller's. A section's own come over these. */
+  #collectVariables(): Map<string, Variable> {
+    const { inherited, caller } = this.#surroundings;
+    const variables = new Map<string, Variable>();
+    for (const [key, value] of Object.entries(inherited)) variables.set(key, { value, literal: true });
+    // Paths are never templates: a directory may have a % in its name.
+    variables.set("here", { value: this.directory, literal: true });
+    variables.set("__file__", { value: this.path, literal: true });
+    for (const { key, value } of this.#ini.defaults.options.values()) variables.set(key, { value, literal: false });
+    for (const [key, value] of Object.entries(caller)) {
+      if (key !== "here" && key !== "__file__") variables.set(key, { value, literal: false });
+    }
+    return variables;
+  }
+
+  #evaluateDefaults(): Conf {
+    const values: Record<string, string> = {};
+    const lines = this.#ini.defaults.options;
+    for (const [key, { value, literal }] of this.#variables) {
+      const place = { file: this.path, section: "DEFAULT", key, line: lines.get(key)?.line };
+      const text = literal ? value : interpolate(value, this.#variables, place);
+      if (lines.has(key) || key === "here" || key === "__file__") values[key] = text;
+    }
+    return values;
+  }
+
+  #interpolate(raw: string, section: IniSection, place: ConfigPlace): string {
+    const variables = this.#variables;
+    return interpolate(
+      raw,
+      {
+        get(name) {
+          const own = section.options.get(name);
+          return own === undefined ? variables.get(name) : { value: own.value, literal: false };
+        },
+        keys: () => [...section.options.keys(), ...variables.keys()],
+      },
+      place,
+    );
+  }
+
+  /** PasteDeploy's rule: what `[DEFAULT]` or an outer file names cannot be a local option. A caller's variable can. */
+  #hides(key: string): boolean {
+    const { inherited, caller } = this.#surroundings;
+    return Object.hasOwn(this.#defaults, key) || (Object.hasOwn(inherited, key) && !Object.hasOwn(caller, key));
+  }
+
+  #warnHidden(place: ConfigPlace, key: string): void {
+    const where = `${place.file}:${place.line} [${place.section}]`;
+    const advice = `write "set ${key} = …" to change it for this section`;
+    this.#surroundings.log.warn(`${where} ${key}: has no effect, because [DEFAULT] has the same key; ${advice}`);
+  }
+}
+
+function readText(path: string, askedFrom: ConfigPlace): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = code === "ENOENT" ? `there is no file ${path}` : `${path} cannot be read (${code})`;
+    throw new ConfigError("CONFIG_NOT_FOUND", message, askedFrom, { cause: error });
+  }
+}
