@@ -108,7 +108,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       this.#received += content.length;
       this.inputDeadline = clock.in(options.drainAfterResponseTime);
       const beyond = this.#bodyLength() === UNKNOWN_LENGTH ? 0 : this.#received - this.#bodyLength();
-      if (beyond > options.drainAfterResponseBytes) this.#complete();
+      if (beyond > options.drainAfterResponseBytes) this.complete();
       return;
     }
     let chunk = content;
@@ -172,7 +172,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   sweep(now: number): void {
     const { options, clock } = this.wire.setting;
     if (this.answered) {
-      if (now >= this.inputDeadline) this.#complete();
+      if (now >= this.inputDeadline) this.complete();
       return;
     }
     if (!this.inputDone) {
@@ -247,6 +247,13 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     return more;
   }
 
+  /** Writes the end of an answered exchange, be its request read to the end or not. */
+  protected complete(): void {
+    if (this.over) return;
+    this.over = true;
+    this.writeEnd();
+  }
+
   #bodyLength(): number {
     if (this.#length === NOT_LOOKED_UP) {
       const told = variable(this.params!, "CONTENT_LENGTH");
@@ -263,7 +270,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #inputEnded(): void {
     this.inputDone = true;
     this.inputDeadline = NEVER;
-    if (this.answered) this.#complete();
+    if (this.answered) this.complete();
     else if (!this.#bodyEnded) this.#endBody();
   }
 
@@ -272,15 +279,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.answered = true;
     this.#headDeadline = NEVER;
     this.#letGo();
-    if (this.inputDone) this.#complete();
+    if (this.inputDone) this.complete();
     else this.inputDeadline = clock.in(options.drainAfterResponseTime);
     this.wire.touch();
-  }
-
-  #complete(): void {
-    if (this.over) return;
-    this.over = true;
-    this.writeEnd();
   }
 
   #fail(): void {

@@ -24,7 +24,7 @@ const BROKEN_RECORD = Buffer.alloc(8, 0xff);
 
 export class FastCgiBinding implements Binding {
   readonly wire: Wire;
-  readonly writer = new FastCgiWriter();
+  readonly writer: FastCgiWriter = new FastCgiWriter();
   readonly #reader: FastCgiReader;
   /** The open request: nearly always there is only one. */
   #first: FastCgiExchange | null = null;
@@ -245,10 +245,11 @@ class FastCgiExchange extends ExchangeLine {
     this.writeEnd();
   }
 
-  /** The variables cannot be used; the reader can go on behind them. */
+  /** The variables cannot be used. The reader goes on behind the request, of which it tells nothing more. */
   unreadable(error: ProtocolError): void {
     this.wire.setting.log.info(`refused a request: ${error.message}`);
     if (!this.answered) this.refuse(error.statusHint);
+    this.complete();
   }
 
   override sweep(now: number): void {

@@ -1,0 +1,188 @@
+import { describe, expect, it } from "vitest";
+
+import { get, head, HELLO_HEAD, pause, post, start, stdin, TestApp, until } from "./support.ts";
+
+describe("a web server that leaves", () => {
+  it.each([false, true])("aborts the request that the app works on (Unix socket: %s)", async (unix) => {
+    const app = new TestApp(() => {});
+    const { open, gateway } = await start(app, { unix });
+    const peer = await open();
+    peer.send(get());
+    const exchange = await app.exchange();
+    peer.socket.destroy();
+    await until(() => exchange.aborted !== undefined, "the abort");
+    expect(exchange.aborted).toBe("CONNECTION_LOST");
+    exchange.hello();
+    expect(exchange.credited).toBe(0);
+    expect(gateway.counters).toMatchObject({ aborted: 1, connectionsLost: 1 });
+  });
+
+  it("aborts in mid-body as well", async () => {
+    const app = new TestApp(() => {});
+    const peer = await (await start(app)).open();
+    peer.send(head({ variables: { CONTENT_LENGTH: "10" } }), ...stdin("half"));
+    const exchange = await app.exchange();
+    await until(() => exchange.body === "half", "the half");
+    peer.socket.resetAndDestroy();
+    await until(() => exchange.aborted !== undefined, "the abort");
+    expect(exchange.bodyEnded).toBe(false);
+  });
+
+  it("aborts an answer that has not left yet", async () => {
+    const app = new TestApp((exchange) => {
+      exchange.sendHead("Status: 200 OK\r\n\r\n");
+      exchange.write(Buffer.alloc(20_000_000));
+      exchange.end();
+    });
+    const peer = await (await start(app)).open();
+    peer.socket.pause();
+    peer.send(get());
+    const exchange = await app.exchange();
+    await pause(30);
+    peer.socket.resetAndDestroy();
+    await until(() => exchange.aborted !== undefined, "the abort");
+    expect(exchange.credited).toBe(0);
+  });
+
+  it("is told from one that only ends its sending side by the option halfClose", async () => {
+    const app = new TestApp(() => {});
+    const peer = await (await start(app, { options: { halfClose: true } })).open();
+    peer.socket.end(get());
+    const exchange = await app.exchange();
+    await pause(30);
+    expect(exchange.aborted).toBe(undefined);
+    exchange.hello();
+    await peer.closes();
+    expect(peer.stdout()).toBe(`${HELLO_HEAD}hello`);
+    expect(peer.ends().length).toBe(1);
+  });
+
+  it("still gets the answer that was complete when it ended its side", async () => {
+    const app = new TestApp((exchange) => {
+      exchange.sendHead("Status: 200 OK\r\n\r\n");
+      exchange.write(Buffer.alloc(9_000_000, "a"));
+      exchange.end();
+    });
+    const peer = await (await start(app)).open();
+    peer.socket.end(get({ keep: true }));
+    await peer.closes();
+    expect(peer.stdout().length).toBe("Status: 200 OK\r\n\r\n".length + 9_000_000);
+    expect(peer.ends().length).toBe(1);
+  });
+});
+
+describe("an answer that breaks off after its head", () => {
+  const broken = (): TestApp =>
+    new TestApp((exchange) => {
+      exchange.sendHead("Status: 200 OK\r\n\r\n");
+      exchange.write("half");
+      setTimeout(() => exchange.response.send({ type: "fail" }), 20);
+    });
+
+  it("resets a TCP connection", async () => {
+    const { open, gateway } = await start(broken());
+    const peer = await open();
+    peer.send(get());
+    await until(() => peer.closed, "the reset");
+    expect(peer.error?.code).toBe("ECONNRESET");
+    expect(peer.ends()).toEqual([]);
+    expect(gateway.counters["brokenAnswers"]).toBe(1);
+  });
+
+  it("ends in a record of an invalid version on a Unix socket", async () => {
+    const peer = await (await start(broken(), { unix: true })).open();
+    peer.send(get());
+    await peer.closes();
+    expect(peer.stdout()).toMatch(/half$/);
+    expect(peer.ends()).toEqual([]);
+    expect(peer.text.endsWith("\xff".repeat(8))).toBe(true);
+  });
+
+  it("says so even behind output that has not left", async () => {
+    const app = new TestApp((exchange) => {
+      exchange.sendHead("Status: 200 OK\r\n\r\n");
+      exchange.write(Buffer.alloc(5_000_000));
+      exchange.response.send({ type: "fail" });
+    });
+    const peer = await (await start(app, { unix: true })).open();
+    peer.socket.pause();
+    peer.send(get());
+    await pause(50);
+    peer.socket.resume();
+    await peer.closes();
+    expect(peer.text.length).toBeGreaterThan(5_000_000);
+    expect(peer.text.endsWith("\xff".repeat(8))).toBe(true);
+  });
+
+  it("is told by appStatus alone where neighbours share the connection", async () => {
+    const app = new TestApp(() => {});
+    const peer = await (await start(app, { options: { multiplexed: true } })).open();
+    peer.send(get({ id: 1, keep: true }), get({ id: 3, keep: true }));
+    const second = await app.exchange(1);
+    second.sendHead();
+    second.response.send({ type: "fail" });
+    await peer.ended1(3);
+    expect(peer.ends(3)).toEqual([{ appStatus: 1, protocolStatus: 0 }]);
+    app.exchanges[0]!.hello();
+    await peer.ended1(1);
+  });
+});
+
+describe("closing the gateway", () => {
+  it("closes idle connections at once and lets a request in hand finish", async () => {
+    const app = new TestApp();
+    const { open, gateway } = await start(app);
+    const idle = await open();
+    idle.send(get({ keep: true }));
+    await idle.ended1();
+    app.handle = () => {};
+    const busy = await open();
+    busy.send(get({ keep: true }));
+    const exchange = await app.exchange(1);
+    const closed = new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    await idle.closes();
+    idle.socket.end();
+    expect(busy.ended).toBe(false);
+    expect(exchange.aborted).toBe(undefined);
+    exchange.hello();
+    await busy.closes();
+    busy.socket.end();
+    expect(busy.stdout()).toBe(`${HELLO_HEAD}hello`);
+    await closed;
+  });
+
+  it("ends what is not finished after gracefulTimeout", async () => {
+    const app = new TestApp(() => {});
+    const { open, gateway } = await start(app, { options: { gracefulTimeout: 60 } });
+    const peer = await open();
+    peer.send(get());
+    const exchange = await app.exchange();
+    await new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    expect(exchange.aborted).toBe("SHUTTING_DOWN");
+  });
+
+  it("tells its callback that it was not listening", async () => {
+    const { gateway } = await start(new TestApp());
+    await new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    const error = await new Promise((resolve) => void gateway.close(resolve));
+    expect(error).toMatchObject({ code: "ERR_SERVER_NOT_RUNNING" });
+  });
+
+  it("closes idle connections, or all, when told to", async () => {
+    const app = new TestApp();
+    const { open, gateway } = await start(app);
+    const idle = await open();
+    idle.send(get({ keep: true }));
+    await idle.ended1();
+    app.handle = () => {};
+    const busy = await open();
+    busy.send(post("x", { keep: true }));
+    await app.exchange(1);
+    gateway.closeIdleConnections();
+    await idle.closes();
+    expect(busy.ended).toBe(false);
+    gateway.closeAllConnections();
+    await busy.closes();
+    expect(app.exchanges[1]!.aborted).toBe("SHUTTING_DOWN");
+  });
+});
