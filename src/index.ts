@@ -1,2 +1,35 @@
 /** The public door: every name a user may import. */
-export { ERROR_CODES } from "./errors.ts";
+export { cgi } from "./app/request.ts";
+export type { AuthorizerResponse } from "./app/authorizer.ts";
+export type { ExchangeSocket } from "./app/exchange-socket.ts";
+export type { FetchApp, FetchBindings } from "./app/fetch.ts";
+export type { GatewayRequest } from "./app/request.ts";
+export type { CgiVariables } from "./cgi/variables.ts";
+export {
+  ConfigError,
+  ERROR_CODES,
+  ListenError,
+  ProtocolError,
+  RequestError,
+  ResponseError,
+  type AbortCode,
+  type ConfigErrorCode,
+  type ConfigPlace,
+  type ListenErrorCode,
+  type ProtocolErrorCode,
+  type RequestErrorCode,
+  type ResponseErrorCode,
+} from "./errors.ts";
+export type { ProtocolName, Role } from "./exchange.ts";
+export { GATEWAY_OPTIONS, type GatewayOptions, type OptionKind, type OptionRow } from "./gateway/options.ts";
+export { createServer, isService } from "./library/create-server.ts";
+export type {
+  AuthorizerHandler,
+  FetchObject,
+  ListenOptions,
+  Mount,
+  RequestHandler,
+  ServerOptions,
+} from "./library/options.ts";
+export { Server } from "./library/server.ts";
+export { type Logger, type LogLevel, silentLogger, stderrLogger } from "./log.ts";

@@ -11,7 +11,7 @@ import type { ListenAddress } from "../gateway/listen-address.ts";
 import { Gateway } from "../gateway/server.ts";
 import { silentLogger } from "../log.ts";
 import type { ListenOptions, ServerOptions } from "./options.ts";
-import { gatewayOptions } from "./node-fastcgi-options.ts";
+import { gatewayOptions, gatewayValues } from "./node-fastcgi-options.ts";
 
 /** The event that carries each role. */
 const ROLE_EVENTS = { responder: "request", authorizer: "authorize", filter: "filter" } as const;
@@ -33,6 +33,7 @@ export class Server extends EventEmitter {
   /** @throws ConfigError CONFIG_BAD_VALUE for an option out of its range. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
+    Object.assign(this, { [EventEmitter.captureRejectionSymbol]: this.#rejected });
     const log = options.log ?? silentLogger;
     const handle = (event: string) => (request: { socket: unknown }, response: ServerResponse) => {
       if (this.timeout > 0) (request.socket as ExchangeSocket).setTimeout(this.timeout);
@@ -56,6 +57,7 @@ export class Server extends EventEmitter {
       dispatcher: host,
       protocol: options.protocol ?? "fastcgi",
       options: gatewayOptions(options),
+      values: gatewayValues(options),
       serves: (role: Role) => this.listenerCount(ROLE_EVENTS[role]) > 0,
       log,
     });
@@ -132,7 +134,7 @@ export class Server extends EventEmitter {
   }
 
   /** A handler that is an async function has rejected. */
-  override [EventEmitter.captureRejectionSymbol](error: Error, event: string | symbol, ...args: unknown[]): void {
+  #rejected(error: Error, event: string | symbol, ...args: unknown[]): void {
     const request = args[0] as { socket?: ExchangeSocket } | undefined;
     if ((Object.values(ROLE_EVENTS) as (string | symbol)[]).includes(event)) request?.socket?.fail(error);
     else this.emit("error", error);
