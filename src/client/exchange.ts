@@ -124,12 +124,12 @@ export class Exchange {
 
   readonly #onData = (chunk: Uint8Array): void => {
     this.#received = true;
-    this.#restartTimer();
     try {
       const wanted = this.#framing.receive(chunk, this.#builder);
       if (this.#over) return;
       if (this.#framing.ending !== null) this.#complete(this.#framing.ending);
-      else if (!wanted) this.#pause();
+      else if (wanted) this.#restartTimer();
+      else this.#pause();
     } catch (error) {
       this.#fail(asError(error));
     }

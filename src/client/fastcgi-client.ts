@@ -1,5 +1,6 @@
 /** A FastCGI client that keeps its connections. */
 import type { Socket } from "node:net";
+import { FastCgiClientReader } from "../protocol/fastcgi/client-reader.ts";
 import type { Answer } from "./answer.ts";
 import { Exchange } from "./exchange.ts";
 import { FastCgiFraming } from "./fastcgi-framing.ts";
@@ -52,7 +53,7 @@ export class FastCgiClient {
     await this.#admit(request.signal);
     const kept = this.#idle.pop();
     if (kept !== undefined) {
-      const exchange = this.#exchange(kept.take(), request);
+      const exchange = this.#exchange(kept.take(), kept.reader, request);
       try {
         return await exchange.answer;
       } catch (error) {
@@ -68,7 +69,7 @@ export class FastCgiClient {
       this.#leave();
       throw error;
     }
-    return this.#exchange(socket, request).answer;
+    return this.#exchange(socket, new FastCgiClientReader(), request).answer;
   }
 
   /** Closes the connections without a request now, the others after theirs. No further request is taken. */
@@ -77,16 +78,16 @@ export class FastCgiClient {
     this.#closeIdle();
   }
 
-  #exchange(socket: Socket, request: FastCgiRequest): Exchange {
-    return new Exchange(socket, new FastCgiFraming(request, true), request, true, (reusable) => {
-      if (reusable) this.#keep(socket);
+  #exchange(socket: Socket, reader: FastCgiClientReader, request: FastCgiRequest): Exchange {
+    return new Exchange(socket, new FastCgiFraming(request, true, reader), request, true, (reusable) => {
+      if (reusable) this.#keep(socket, reader);
       this.#leave();
     });
   }
 
-  #keep(socket: Socket): void {
+  #keep(socket: Socket, reader: FastCgiClientReader): void {
     if (this.#closed || this.#idle.length >= this.#maxIdle) return discard(socket, "soon");
-    const connection = new IdleConnection(socket, this.#idleTimeout, () => {
+    const connection = new IdleConnection(socket, reader, this.#idleTimeout, () => {
       this.#idle.splice(this.#idle.indexOf(connection), 1);
     });
     this.#idle.push(connection);
@@ -129,12 +130,14 @@ export class FastCgiClient {
 
 /** A connection that waits for its next request. Whatever happens to it meanwhile ends it. */
 class IdleConnection {
+  readonly reader: FastCgiClientReader;
   readonly #socket: Socket;
   readonly #timer: NodeJS.Timeout;
   readonly #gone: () => void;
 
-  constructor(socket: Socket, timeout: number, gone: () => void) {
+  constructor(socket: Socket, reader: FastCgiClientReader, timeout: number, gone: () => void) {
     this.#socket = socket;
+    this.reader = reader;
     this.#gone = gone;
     this.#timer = setTimeout(this.#drop, timeout).unref();
     socket.on("data", this.#drop).on("end", this.#drop).on("error", this.#drop).on("close", this.#drop);

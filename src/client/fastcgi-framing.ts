@@ -26,12 +26,14 @@ export class FastCgiFraming implements Framing {
 
   readonly #request: FastCgiRequest;
   readonly #keepConn: boolean;
-  readonly #reader = new FastCgiClientReader();
+  readonly #reader: FastCgiClientReader;
   readonly #writer = new FastCgiClientWriter();
 
-  constructor(request: FastCgiRequest, keepConn: boolean) {
+  /** @param reader the connection's: it may still have to skip padding of the answer before */
+  constructor(request: FastCgiRequest, keepConn: boolean, reader: FastCgiClientReader = new FastCgiClientReader()) {
     this.#request = request;
     this.#keepConn = keepConn;
+    this.#reader = reader;
     const stdin = this.#part(request.body, "stdin", "stdinEnd");
     this.parts = request.data === undefined ? [stdin] : [stdin, this.#part(request.data, "data", "dataEnd")];
   }

@@ -49,8 +49,7 @@ class ScgiFraming implements Framing {
   }
 
   head(): Uint8Array[] {
-    const pairs = this.#request.params.filter(([name]) => name !== "CONTENT_LENGTH" && name !== "SCGI");
-    return [encodeScgiRequest(pairs, this.#length)];
+    return [encodeScgiRequest(this.#request.params, this.#length)];
   }
 
   receive(chunk: Uint8Array, answer: AnswerBuilder): boolean {
