@@ -181,26 +181,21 @@ class UnixSocketBinding {
   }
 
   #explain(error: NodeJS.ErrnoException): Error {
-    switch (error.syscall === undefined ? undefined : error.code) {
-      case "EACCES":
-      case "EPERM":
-      case "EROFS": {
-        const what = error.syscall === "chown" ? "give the socket the owner or group asked for" : "put a socket there";
-        const text = `${this.#path}: uid ${this.#us} may not ${what}: ${error.code} (${error.syscall}) in ${this.#directory}`;
-        return new ListenError("LISTEN_PERMISSION", text, { cause: error });
-      }
-      case "EEXIST":
-        return new ListenError("LISTEN_IN_USE", `${this.#path} has just been bound by another process`, {
-          cause: error,
-        });
-      case "ENOENT":
-      case "ENOTDIR":
-        return new ListenError("LISTEN_BAD_ADDRESS", `${this.#path}: there is no directory ${this.#directory}`, {
-          cause: error,
-        });
-      default:
-        return error;
+    const { code = "", syscall } = error;
+    if (syscall === undefined) return error;
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+      const what = syscall === "chown" ? "give the socket the owner or group asked for" : "put a socket there";
+      const text = `${this.#path}: uid ${this.#us} may not ${what}: ${code} (${syscall}) in ${this.#directory}`;
+      return new ListenError("LISTEN_PERMISSION", text, { cause: error });
     }
+    if (code === "EEXIST") {
+      return new ListenError("LISTEN_IN_USE", `${this.#path} has just been bound by another process`, { cause: error });
+    }
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      const text = `${this.#path}: there is no directory ${this.#directory}`;
+      return new ListenError("LISTEN_BAD_ADDRESS", text, { cause: error });
+    }
+    return error;
   }
 }
 
