@@ -1,22 +1,12 @@
 /** What a request's variables say of its body: its type, its length, or that only its end tells. */
 import { RequestError } from "../errors.ts";
 import type { Params } from "../exchange.ts";
-import { variable } from "./variables.ts";
+import { valueAt, variable } from "./variables.ts";
 
-/** The client's own headers of these names, as far as the web server passes them beside its variables. */
-export type ClientFraming = "content-length" | "content-type" | "transfer-encoding";
+/** The client's own headers, as far as the web server passes them beside its variables. */
+export type ClientFraming = { [Name in "content-length" | "content-type" | "transfer-encoding"]?: string };
 
-/** What was sent, blanks trimmed; absent and "" are not the same. */
-export type FramingVariables = { [Name in "CONTENT_LENGTH" | "CONTENT_TYPE" | ClientFraming]?: string };
-
-export interface BodyFraming {
-  /** Bytes of body to come. */
-  readonly contentLength: number | undefined;
-  /** The header that an app sees, if any. */
-  readonly header: FramingHeader | undefined;
-}
-
-interface FramingHeader {
+export interface FramingHeader {
   readonly raw: string;
   readonly key: string;
   readonly value: string;
@@ -28,44 +18,66 @@ const FORM = "application/x-www-form-urlencoded";
 /** With these a client sends no length for an empty body, and many fronts send CONTENT_LENGTH 0 all the same. */
 const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 
-/** Notes a CONTENT_LENGTH. nginx sends it twice over unbuffered SCGI; where the two differ, neither can be believed. */
-export function addLength(sent: FramingVariables, text: string): void {
-  const before = sent.CONTENT_LENGTH;
-  if (before !== undefined && before !== text) throw badLength(`both ${quote(before)} and ${quote(text)}`);
-  sent.CONTENT_LENGTH = text;
-}
-
 /**
- * How the body is framed. A length that the web server announces is the length. Where it announces none ("", "-1" or
- * nothing at all) the body reaches to the end of its stream, and an app is told `chunked` if there may be a body:
- * the client's Transfer-Encoding came along, or Caddy's -1, or the client spoke HTTP/2 or later, where a body needs no
- * header. A client's own Content-Length stands in where CONTENT_LENGTH is absent (lighttpd's authorizer): told to the
- * app, but not relied on.
+ * The bytes of body that CONTENT_LENGTH announces. `undefined` where it announces none ("", "-1" or nothing at all): the
+ * body then reaches to the end of its stream. nginx sends the variable twice over unbuffered SCGI; where the two differ,
+ * neither can be believed.
  *
  * @throws RequestError CGI_BAD_CONTENT_LENGTH
  */
-export function bodyFraming(params: Params, sent: FramingVariables): BodyFraming {
-  const text = sent.CONTENT_LENGTH ?? "";
-  if (text !== "" && text !== "-1") {
-    const contentLength = LENGTH.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(contentLength)) throw badLength(quote(text));
-    const invented = text === "0" && sent["content-length"] === undefined && isBodiless(params);
-    return { contentLength, header: invented ? undefined : lengthHeader(text) };
+export function announcedLength(params: Params): number | undefined {
+  const { block, offsets, base, count } = params;
+  let text: string | undefined;
+  for (let at = base, last = base + 4 * count; at < last; at += 4) {
+    const start = offsets[at] as number;
+    if ((offsets[at + 1] as number) - start !== 14 || block[start] !== "C") continue;
+    if (!block.startsWith("CONTENT_LENGTH", start)) continue;
+    const value = valueAt(params, at);
+    if (text !== undefined && text !== value) throw badLength(`both ${quote(text)} and ${quote(value)}`);
+    text = value;
   }
-  const mayHaveBody =
-    text === "-1" || sent["transfer-encoding"] !== undefined || (isUnframed(params) && !isBodiless(params));
-  if (mayHaveBody) return { contentLength: undefined, header: CHUNKED };
-  const clientLength = sent["content-length"];
-  const stands = clientLength !== undefined && LENGTH.test(clientLength);
-  return { contentLength: undefined, header: stands ? lengthHeader(clientLength) : undefined };
+  if (text === undefined || text === "" || text === "-1") return undefined;
+  const length = LENGTH.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(length)) throw badLength(quote(text));
+  return length;
 }
 
-/** The body's type, or "". */
-export function contentType(params: Params, sent: FramingVariables): string {
-  const type = sent.CONTENT_TYPE || (sent["content-type"] ?? "");
+/**
+ * The headers that tell an app of the body: its type and exactly one kind of framing, or neither without a body.
+ *
+ * @param length what `announcedLength` gave.
+ */
+export function framingHeaders(params: Params, client: ClientFraming, length: number | undefined): FramingHeader[] {
+  const headers: FramingHeader[] = [];
+  const type = bodyType(params, client);
+  if (type !== "") headers.push({ raw: "Content-Type", key: "content-type", value: type });
+  const framing = bodyFraming(params, client, length);
+  if (framing !== undefined) headers.push(framing);
+  return headers;
+}
+
+/**
+ * An announced length is the length. Where there is none, an app is told `chunked` if there may be a body: the client's
+ * Transfer-Encoding came along, or Caddy's -1, or the client spoke HTTP/2 or later, where a body needs no header. The
+ * client's own Content-Length stands in for an absent one (lighttpd's authorizer): told to the app, not relied on.
+ */
+function bodyFraming(params: Params, client: ClientFraming, length: number | undefined): FramingHeader | undefined {
+  const clientLength = client["content-length"];
+  if (length !== undefined) {
+    const invented = length === 0 && clientLength === undefined && isBodiless(params);
+    return invented ? undefined : lengthHeader(String(length));
+  }
+  if (client["transfer-encoding"] !== undefined || variable(params, "CONTENT_LENGTH") === "-1") return CHUNKED;
+  if (clientLength !== undefined && LENGTH.test(clientLength)) return lengthHeader(clientLength);
+  return isUnframed(params) && !isBodiless(params) ? CHUNKED : undefined;
+}
+
+function bodyType(params: Params, client: ClientFraming): string {
+  const clientType = client["content-type"];
+  const type = variable(params, "CONTENT_TYPE") || (clientType ?? "");
   // Caddy makes this one up for every POST without a type; a type that the client did send comes along as a header.
   const invented =
-    type === FORM && sent["content-type"] === undefined && variable(params, "SERVER_SOFTWARE")?.startsWith("Caddy");
+    type === FORM && clientType === undefined && variable(params, "SERVER_SOFTWARE")?.startsWith("Caddy");
   return invented ? "" : type;
 }
 

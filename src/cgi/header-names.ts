@@ -40,15 +40,9 @@ const SINGLE: ReadonlySet<string> = new Set([
   "user-agent",
 ]);
 
-/** Names that are not spelled with one capital a word. */
-const SPELLINGS: ReadonlyMap<string, string> = new Map(
-  ["DNT", "ETag", "HTTP2-Settings", "TE", "WWW-Authenticate", "X-UA-Compatible", "X-XSS-Protection"].map((name) => [
-    name.toLowerCase(),
-    name,
-  ]),
-);
-/** Words that are written in capitals wherever they stand in a name. */
-const CAPITALS = /\b(?:ch|dpr|gpc|ip|rtt|ssl|ua|url|webgl)\b/g;
+/** Whole names, and words of `Sec-…` names, that do not just begin with a capital. */
+const NAMES = spellings(["DNT", "ETag", "HTTP2-Settings", "TE", "WWW-Authenticate", "X-UA-Compatible"]);
+const SEC_WORDS = spellings(["CH", "DPR", "GPC", "RTT", "UA", "WebSocket", "WoW64"]);
 
 /** Front ends send the same few names over and over; a client's inventions must not fill the memory. */
 const MAX_KNOWN = 1024;
@@ -88,11 +82,13 @@ function ruleOf(key: string): HeaderRule {
 }
 
 function spell(key: string): string {
-  return (
-    SPELLINGS.get(key) ??
-    (key.startsWith("sec-") ? key.replace(CAPITALS, (word) => word.toUpperCase()) : key).replace(
-      /(^|-)([a-z])/g,
-      (_, before: string, letter: string) => before + letter.toUpperCase(),
-    )
-  );
+  const name = NAMES.get(key);
+  if (name !== undefined) return name;
+  const special = key.startsWith("sec-") ? SEC_WORDS : undefined;
+  const words = key.split("-").map((word) => special?.get(word) ?? word.charAt(0).toUpperCase() + word.slice(1));
+  return words.join("-");
+}
+
+function spellings(names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name) => [name.toLowerCase(), name]));
 }

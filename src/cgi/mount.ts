@@ -82,7 +82,7 @@ function carefulTarget(vars: TargetVariables, mount: Mount): Target {
     // h2o takes the absolute form for a path.
     const fits = requestUri !== "" && (sameText(told, raw) || told === `/${percentDecode(authority + raw)}`);
     const sameQuery = queryString === undefined || percentDecode(rawQuery.slice(1)) === percentDecode(queryString);
-    if (!fits) path = percentEncodePath(told);
+    if (!fits) path = percentEncodePath(told.startsWith("/") ? told : `/${told}`);
     if (!fits || !sameQuery) query = queryString ? `?${queryString}` : "";
   }
 

@@ -1,7 +1,7 @@
 /** From CGI variables to the head of an HTTP request, as node's own parser would have told it. */
 import { RequestError } from "../errors.ts";
 import type { Params } from "../exchange.ts";
-import { addLength, bodyFraming, type ClientFraming, contentType, type FramingVariables } from "./body-framing.ts";
+import { announcedLength, type ClientFraming, framingHeaders } from "./body-framing.ts";
 import { type HeaderRule, headerName } from "./header-names.ts";
 import { type Mount, reconcileTarget } from "./mount.ts";
 import { valueAt } from "./variables.ts";
@@ -31,11 +31,11 @@ export interface HeaderOptions {
 
 export interface RequestHeaders {
   /** Name, value, name, value …, each repeat by itself. Names in conventional capitals: the client's are not known. */
-  rawHeaders: string[];
+  readonly rawHeaders: string[];
   /** Names in small letters, repeats joined as `http.IncomingMessage` does. */
-  headers: Record<string, string | string[]>;
+  readonly headers: Record<string, string | string[]>;
   /** Bytes of body that the web server announced; `undefined` where only the end of the body tells. */
-  contentLength: number | undefined;
+  readonly contentLength: number | undefined;
 }
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/;
@@ -57,27 +57,37 @@ export function requestLine(params: Params, mount: string): RequestLine {
   let queryString: string | undefined;
   let documentUri: string | undefined;
   let scriptFilename: string | undefined;
-  for (let at = base, end = base + 4 * count; at < end; at += 4) {
+  // One scan finds all eight. Length and one telling letter rule nearly all other names out before a comparison.
+  for (let at = base, last = base + 4 * count; at < last; at += 4) {
     const start = offsets[at] as number;
-    // One scan finds all eight: the length rules most names out.
-    switch ((offsets[at + 1] as number) - start) {
+    const end = offsets[at + 1] as number;
+    switch (end - start) {
       case 9:
-        if (block.startsWith("PATH_INFO", start)) pathInfo ??= valueAt(params, at);
+        if (block[start] === "P" && block.slice(start, end) === "PATH_INFO") pathInfo ??= valueAt(params, at);
         break;
       case 11:
-        if (block.startsWith("REQUEST_URI", start)) requestUri ??= valueAt(params, at);
-        else if (block.startsWith("SCRIPT_NAME", start)) scriptName ??= valueAt(params, at);
+        if (block[start + 8] === "U") {
+          if (block.slice(start, end) === "REQUEST_URI") requestUri ??= valueAt(params, at);
+        } else if (block[start + 1] === "C") {
+          if (block.slice(start, end) === "SCRIPT_NAME") scriptName ??= valueAt(params, at);
+        }
         break;
       case 12:
-        if (block.startsWith("QUERY_STRING", start)) queryString ??= valueAt(params, at);
-        else if (block.startsWith("DOCUMENT_URI", start)) documentUri ??= valueAt(params, at);
+        if (block[start] === "Q") {
+          if (block.slice(start, end) === "QUERY_STRING") queryString ??= valueAt(params, at);
+        } else if (block[start] === "D") {
+          if (block.slice(start, end) === "DOCUMENT_URI") documentUri ??= valueAt(params, at);
+        }
         break;
       case 14:
-        if (block.startsWith("REQUEST_METHOD", start)) method ??= valueAt(params, at);
+        if (block[start + 8] === "M" && block.startsWith("REQUEST_METHOD", start)) method ??= valueAt(params, at);
         break;
       case 15:
-        if (block.startsWith("SERVER_PROTOCOL", start)) protocol ??= valueAt(params, at);
-        else if (block.startsWith("SCRIPT_FILENAME", start)) scriptFilename ??= valueAt(params, at);
+        if (block[start + 7] === "P") {
+          if (block.startsWith("SERVER_PROTOCOL", start)) protocol ??= valueAt(params, at);
+        } else if (block[start + 7] === "F") {
+          if (block.startsWith("SCRIPT_FILENAME", start)) scriptFilename ??= valueAt(params, at);
+        }
         break;
     }
   }
@@ -93,8 +103,8 @@ export function requestLine(params: Params, mount: string): RequestLine {
   }
   const vars = { scriptName, pathInfo, requestUri, queryString, documentUri, scriptFilename };
   const { url, baseUrl, originalUrl } = reconcileTarget(vars, mount as Mount);
-  if (url.charCodeAt(0) !== 0x2f && url !== "*") {
-    throw new RequestError("CGI_BAD_TARGET", 400, `the path is ${quote(url)}, expected one that begins with a slash`);
+  if (!(baseUrl || url).startsWith("/") && url !== "*") {
+    throw new RequestError("CGI_BAD_TARGET", 400, `REQUEST_URI is ${quote(requestUri)}, expected a path`);
   }
   const minor = protocol === "HTTP/1.0" ? 0 : 1;
   const httpVersion = minor === 0 ? "1.0" : "1.1";
@@ -106,55 +116,74 @@ export function requestLine(params: Params, mount: string): RequestLine {
  * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
  * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
  *
+ * What can be wrong is checked at once; `headers` and `rawHeaders` are made together when one of them is first read.
+ *
  * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes, or comes twice and differs.
  * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
  */
 export function requestHeaders(params: Params, options: HeaderOptions): RequestHeaders {
+  return new LazyHeaders(params, options);
+}
+
+interface HeaderLists {
+  readonly rawHeaders: string[];
+  readonly headers: Record<string, string | string[]>;
+}
+
+class LazyHeaders implements RequestHeaders {
+  readonly contentLength: number | undefined;
+  readonly #params: Params;
+  readonly #options: HeaderOptions;
+  #lists: HeaderLists | undefined;
+
+  constructor(params: Params, options: HeaderOptions) {
+    this.contentLength = announcedLength(params);
+    this.#params = params;
+    this.#options = options;
+    if (options.conflictingHeaders === "refuse") this.#lists = collect(params, options, this.contentLength);
+  }
+
+  get rawHeaders(): string[] {
+    return (this.#lists ??= collect(this.#params, this.#options, this.contentLength)).rawHeaders;
+  }
+
+  get headers(): Record<string, string | string[]> {
+    return (this.#lists ??= collect(this.#params, this.#options, this.contentLength)).headers;
+  }
+}
+
+function collect(params: Params, options: HeaderOptions, length: number | undefined): HeaderLists {
   const { block, offsets, base, count } = params;
   const rawHeaders: string[] = [];
-  const headers: Record<string, string | string[]> = {};
-  const sent: FramingVariables = {};
+  const headers: HeaderLists["headers"] = {};
+  const framing: ClientFraming = {};
   let repeated: Set<string> | undefined;
 
-  for (let at = base, end = base + 4 * count; at < end; at += 4) {
+  for (let at = base, last = base + 4 * count; at < last; at += 4) {
     const start = offsets[at] as number;
-    const length = (offsets[at + 1] as number) - start;
-    if (length > 5 && block.charCodeAt(start + 4) === 0x5f && block.startsWith("HTTP_", start)) {
-      const name = headerName(block.slice(start, start + length));
-      const { key, rule } = name;
-      if (rule === "drop") continue;
-      const value = trim(valueAt(params, at));
-      if (rule === "framing") {
-        sent[key as ClientFraming] ??= value;
-        continue;
-      }
-      if (value === "" && key === "host") continue;
-      if (name.trusted && headers[key] !== undefined) (repeated ??= new Set()).add(key);
-      rawHeaders.push(name.raw, value);
-      addHeader(headers, key, rule, value);
-    } else if (length === 14 && block.startsWith("CONTENT_LENGTH", start)) {
-      addLength(sent, trim(valueAt(params, at)));
-    } else if (length === 12 && block.startsWith("CONTENT_TYPE", start)) {
-      sent.CONTENT_TYPE ??= trim(valueAt(params, at));
+    if (block[start + 4] !== "_" || block.slice(start, start + 5) !== "HTTP_") continue;
+    const { raw, key, rule, trusted } = headerName(block.slice(start, offsets[at + 1]));
+    if (rule === "drop") continue;
+    const value = trim(valueAt(params, at));
+    if (rule === "framing") {
+      framing[key as keyof ClientFraming] ??= value;
+      continue;
     }
+    if (value === "" && key === "host") continue;
+    if (trusted && headers[key] !== undefined) (repeated ??= new Set()).add(key);
+    rawHeaders.push(raw, value);
+    addHeader(headers, key, rule, value);
   }
   if (repeated !== undefined) settleConflicts(repeated, options, rawHeaders, headers);
-
-  const type = contentType(params, sent);
-  if (type !== "") {
-    rawHeaders.push("Content-Type", type);
-    headers["content-type"] = type;
+  for (const { raw, key, value } of framingHeaders(params, framing, length)) {
+    rawHeaders.push(raw, value);
+    headers[key] = value;
   }
-  const { contentLength, header } = bodyFraming(params, sent);
-  if (header !== undefined) {
-    rawHeaders.push(header.raw, header.value);
-    headers[header.key] = header.value;
-  }
-  return { rawHeaders, headers, contentLength };
+  return { rawHeaders, headers };
 }
 
 /** One more header of that name, by the rules of node's `IncomingMessage`. */
-function addHeader(headers: RequestHeaders["headers"], key: string, rule: HeaderRule, value: string): void {
+function addHeader(headers: HeaderLists["headers"], key: string, rule: HeaderRule, value: string): void {
   const before = headers[key];
   if (rule === "set-cookie") {
     if (Array.isArray(before)) before.push(value);
@@ -170,7 +199,7 @@ function settleConflicts(
   repeated: ReadonlySet<string>,
   options: HeaderOptions,
   rawHeaders: string[],
-  headers: RequestHeaders["headers"],
+  headers: HeaderLists["headers"],
 ): void {
   if (options.conflictingHeaders === "merge") return;
   if (options.conflictingHeaders === "refuse") {

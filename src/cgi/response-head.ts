@@ -30,12 +30,10 @@ const NO_WARNINGS: readonly string[] = [];
 
 /** Lines as node's own checks leave them. A header with a line end inside it, or any other control, does not match. */
 const LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
-const LENGTH = /^(?:0|[1-9]\d{0,15})$/;
+const LENGTH = /^[ \t]*(?:0|[1-9]\d{0,15})[ \t]*$/;
 /** X-Accel-Buffering names no file, it asks nginx to stream: it passes. */
 const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
 const LOCAL_LOCATION = /^location:[ \t]*\//i;
-/** The usual values of Connection name no field. */
-const COMMON_CONNECTION = /^[ \t]*(?:keep-alive|close)[ \t]*$/i;
 /** Hop-by-hop, or CGI's own. Connection, Keep-Alive and Content-Length have rules of their own below. */
 const NOT_FOR_CGI: ReadonlySet<string> = new Set([
   "proxy-connection",
@@ -80,7 +78,7 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
   let runStart = lineEnd;
 
   for (let start = lineEnd + 2; ; start = lineEnd + 2) {
-    lineEnd = head.indexOf("\r\n", start);
+    lineEnd = head.indexOf("\n", start) - 1;
     if (lineEnd <= start) break;
     const colon = head.indexOf(":", start);
     let drop = named !== NONE && named.has(nameOf(head, start, colon));
@@ -102,8 +100,9 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
         const name = nameOf(head, start, colon);
         if (name === "connection") {
           drop = true;
-          if (named === NONE && !COMMON_CONNECTION.test(head.slice(colon + 1, lineEnd))) {
-            return translate(head, options, fieldsNamedIn(head.slice(colon + 1, lineEnd)));
+          const value = head.slice(colon + 1, lineEnd);
+          if (named === NONE && value !== " keep-alive" && value !== " close") {
+            return translate(head, options, fieldsNamedIn(value));
           }
         } else if (name === "keep-alive") {
           drop = true;
@@ -112,7 +111,7 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
       }
       case 14:
         if (nameOf(head, start, colon) === "content-length") {
-          const length = parseLength(head.slice(colon + 1, lineEnd).trim());
+          const length = parseLength(head.slice(colon + 1, lineEnd));
           if (contentLength !== undefined && contentLength !== length) throw badHead("two different Content-Lengths");
           drop ||= contentLength !== undefined;
           contentLength = length;

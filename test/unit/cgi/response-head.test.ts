@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+
+import { type CgiHead, cgiResponseHead } from "../../../src/cgi/response-head.ts";
+
+const LIMIT = { maxResponseHeader: 65536 };
+const translate = (...lines: string[]): CgiHead => cgiResponseHead(`${lines.join("\r\n")}\r\n\r\n`, LIMIT);
+const fields = (...lines: string[]): string[] =>
+  translate("HTTP/1.1 200 OK", ...lines)
+    .block.split("\r\n")
+    .slice(1, -2);
+
+describe("the status", () => {
+  it("comes first, once, with the app's own reason", () => {
+    expect(translate("HTTP/1.1 200 OK").block).toBe("Status: 200 OK\r\n\r\n");
+    expect(translate("HTTP/1.1 299 Very Custom", "A: b")).toEqual({
+      status: 299,
+      block: "Status: 299 Very Custom\r\nA: b\r\n\r\n",
+      contentLength: undefined,
+      warnings: [],
+    });
+  });
+
+  it.each([
+    ["HTTP/1.1 404 ", "Status: 404 Not Found"],
+    ["HTTP/1.1 404", "Status: 404 Not Found"],
+    ["HTTP/1.1 299 ", "Status: 299 Unknown"],
+  ])("gets a reason where %j has none", (line, status) => {
+    expect(translate(line).block).toBe(`${status}\r\n\r\n`);
+  });
+
+  it("under 200 is told, for the caller to drop", () => {
+    expect(translate("HTTP/1.1 103 Early Hints", "Link: </a>").status).toBe(103);
+  });
+
+  it.each(["HTTP/1.1 600 X", "HTTP/1.1 099 X", "HTTP/1.1 abc X", "HTTP/1.1", "Status: 200", ""])(
+    "is refused where the first line is %j",
+    (line) => {
+      expect(() => translate(line)).toThrow(expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }));
+    },
+  );
+});
+
+describe("fields", () => {
+  it("pass in order and spelling, repeats and bytes over 0x7f included", () => {
+    const lines = [
+      "Content-Type: text/plain",
+      "sEt-CoOkIe: a=1",
+      "Set-Cookie: b=2",
+      "X-L: \xe9",
+      "X-Empty: ",
+      "Date: x",
+    ];
+    expect(fields(...lines)).toEqual(lines);
+  });
+
+  it.each([
+    ...["Connection: keep-alive", "connection: close", "CONNECTION: Close", "Keep-Alive: timeout=5", "TE: trailers"],
+    ...["Proxy-Connection: close", "Transfer-Encoding: chunked", "Trailer: X", "Upgrade: h2c", "Status: 404 Not Found"],
+    ...["X-Sendfile: /etc/passwd", "x-sendfile2: /etc/passwd 0-9", "X-Accel-Redirect: /private", "X-Accel-Charset: x"],
+    ...["X-LIGHTTPD-send-file: /etc/passwd"],
+  ])("do not hold %s, wherever it stands", (line) => {
+    expect(fields(line)).toEqual([]);
+    expect(fields(line, "A: b")).toEqual(["A: b"]);
+    expect(fields("A: b", line, "C: d")).toEqual(["A: b", "C: d"]);
+    expect(fields("A: b", line, line)).toEqual(["A: b"]);
+  });
+
+  it("hold names that only look like those", () => {
+    const lines = ["X: y", "Statuses: x", "X-Send: x", "T: e", "Trailers: x", "Set-Status: x", "X-Accel-Buffering: no"];
+    expect(fields(...lines)).toEqual(lines);
+  });
+
+  it("lose what the app's Connection header names, before it and after it", () => {
+    expect(fields("X-Hop: 1", "A: b", "Connection: Keep-Alive, x-hop , X-Other", "X-Other: 2", "Via: c")).toEqual([
+      "A: b",
+      "Via: c",
+    ]);
+    expect(fields("Connection: Upgrade", "Upgrade: websocket")).toEqual([]);
+  });
+
+  it("hold the orders to send a file where the app may give them", () => {
+    const head = "HTTP/1.1 200 OK\r\nX-Sendfile: /a\r\nX-Accel-Redirect: /b\r\n\r\n";
+    expect(cgiResponseHead(head, { ...LIMIT, allowSendfile: true }).block).toBe(
+      "Status: 200 OK\r\nX-Sendfile: /a\r\nX-Accel-Redirect: /b\r\n\r\n",
+    );
+  });
+});
+
+describe("Location", () => {
+  it("of this server with status 200 becomes Content-Location: Apache would redirect internally", () => {
+    expect(fields("A: b", "location: /p", "Connection: close", "C: d")).toEqual([
+      "A: b",
+      "Content-location: /p",
+      "C: d",
+    ]);
+    expect(fields("Location: /p", "Location: /q")).toEqual(["Content-Location: /p", "Content-Location: /q"]);
+  });
+
+  it("stays with any other status and with an absolute URL", () => {
+    expect(translate("HTTP/1.1 302 Found", "Location: /p").block).toBe("Status: 302 Found\r\nLocation: /p\r\n\r\n");
+    expect(translate("HTTP/1.1 201 Created", "Location: /p").block).toContain("\r\nLocation: /p\r\n");
+    expect(fields("Location: http://a.test/")).toEqual(["Location: http://a.test/"]);
+  });
+});
+
+describe("Content-Length", () => {
+  it.each([
+    ["0", 0],
+    ["12", 12],
+    ["  12 ", 12],
+    ["9007199254740991", 9007199254740991],
+  ])("%j is read and passed", (text, length) => {
+    const head = translate("HTTP/1.1 200 OK", `content-length:${text}`);
+    expect(head.contentLength).toBe(length);
+    expect(head.block).toContain(`content-length:${text}\r\n`);
+  });
+
+  it("is sent once where the app set it twice", () => {
+    expect(fields("Content-Length: 5", "A: b", "content-length: 5")).toEqual(["Content-Length: 5", "A: b"]);
+  });
+
+  it.each(["", "-1", "+5", "05", "5, 5", "1e3", "0x5", "12345678901234567"])("%j is refused", (text) => {
+    expect(() => translate("HTTP/1.1 200 OK", `Content-Length: ${text}`)).toThrow(
+      expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }),
+    );
+  });
+
+  it("is refused where two differ", () => {
+    expect(() => translate("HTTP/1.1 200 OK", "Content-Length: 5", "Content-Length: 6")).toThrow(
+      expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }),
+    );
+  });
+});
+
+describe("a head that would break the block", () => {
+  it.each(["A: b\nSet-Cookie: x", "A: b\rSet-Cookie: x", "A: \0", "A: \x1b[0m", "A: \x7f", "A: \u0100", "A\n: b"])(
+    "is refused: %j",
+    (line) => {
+      expect(() => translate("HTTP/1.1 200 OK", line)).toThrow(expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }));
+      expect(() => translate(`HTTP/1.1 200 ${line}`)).toThrow(expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }));
+    },
+  );
+
+  it.each(["HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n", "HTTP/1.1 200 OK\r\nA: b"])(
+    "is refused where its end is missing: %j",
+    (head) => {
+      expect(() => cgiResponseHead(head, LIMIT)).toThrow(expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }));
+    },
+  );
+
+  it("is refused over the limit, and warned of over nginx's buffer", () => {
+    const withField = (length: number): CgiHead =>
+      cgiResponseHead(`HTTP/1.1 200 OK\r\nA: ${"x".repeat(length)}\r\n\r\n`, { maxResponseHeader: 8192 });
+    expect(withField(4000).warnings).toEqual([]);
+    expect(withField(4100).warnings).toEqual([expect.stringContaining("fastcgi_buffer_size")]);
+    expect(() => withField(8192)).toThrow(expect.objectContaining({ code: "RESPONSE_HEAD_TOO_LARGE" }));
+  });
+});
