@@ -9,7 +9,7 @@ import type { ClientRequest, ClientTimeouts } from "../client/request.ts";
 import { scgiRequest } from "../client/scgi-request.ts";
 import { describeTarget, type ConnectOptions, type Target } from "../client/target.ts";
 import { sendPage } from "./page.ts";
-import { place, variables } from "./variables.ts";
+import { place, variables, type FrontRequest } from "./variables.ts";
 
 export interface FrontOptions extends ClientTimeouts, Pick<ConnectOptions, "connectTimeout"> {
   /** Where the gateway listens. */
@@ -82,42 +82,43 @@ async function serve(
   response.once("close", () => {
     if (!response.writableFinished) gone.abort(new Error("the browser has left"));
   });
+  const body = chunked || Number(request.headers["content-length"] ?? 0) > 0 ? upload(request) : undefined;
   try {
     const { connectTimeout, headTimeout, bodyTimeout } = options;
     const answer = await ask({
-      params: variables(
-        {
-          method: request.method ?? "GET",
-          target: url,
-          httpVersion: request.httpVersion,
-          rawHeaders: request.rawHeaders,
-          encrypted: "encrypted" in request.socket,
-          remoteAddress: request.socket.remoteAddress ?? "",
-          remotePort: request.socket.remotePort ?? 0,
-          localAddress: request.socket.localAddress ?? "",
-          localPort: request.socket.localPort ?? 0,
-        },
-        where,
-      ),
-      body: chunked || Number(request.headers["content-length"] ?? 0) > 0 ? upload(request) : undefined,
+      params: variables(known(request), where),
+      body,
       signal: gone.signal,
       connectTimeout,
       headTimeout,
       bodyTimeout,
     });
-    await pass(answer, request, response);
-    for (const line of answer.stderr.split("\n")) if (line !== "") options.log?.(line);
+    try {
+      await pass(answer, request, response);
+    } finally {
+      for (const line of answer.stderr.split("\n")) if (line !== "") options.log?.(line);
+    }
   } catch (error) {
     if (gone.signal.aborted) return;
     options.log?.(`${request.method} ${url}: ${error instanceof Error ? error.message : String(error)}`);
     if (response.headersSent) response.destroy();
     else apologize(error, options, response);
+  } finally {
+    body?.destroy();
   }
+}
+
+/** What the variables are made of. */
+function known(request: IncomingMessage): FrontRequest {
+  const { method = "GET", httpVersion, rawHeaders, socket } = request;
+  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = socket;
+  const encrypted = "encrypted" in socket;
+  return { method, httpVersion, rawHeaders, encrypted, remoteAddress, remotePort, localAddress, localPort };
 }
 
 /** The request's body, in a stream whose end is not the end of the browser's connection. */
 function upload(request: IncomingMessage): Readable {
-  // What the gateway does not want is read all the same, or the next request could not follow.
+  // What the gateway does not take is read all the same, or the next request could not follow.
   return request.pipe(new PassThrough()).once("close", () => request.resume());
 }
 

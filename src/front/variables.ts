@@ -3,11 +3,10 @@
 /** The request as `node:http` gives it: one character for each byte. */
 export interface FrontRequest {
   readonly method: string;
-  /** The request target as it stands in the request line. */
-  readonly target: string;
   readonly httpVersion: string;
   /** Names and values in turn. */
   readonly rawHeaders: readonly string[];
+  /** Over TLS. */
   readonly encrypted: boolean;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -33,7 +32,7 @@ const NOT_PASSED = new Set([
 ]);
 
 /**
- * `mount` is "/" or a path such as "/james". Null for a request outside of it, or with a NUL in its path.
+ * `target` is the request's as it stands in its first line, `mount` is "/" or a path such as "/james". Null for a request outside of it, or with a NUL in its path.
  *
  * SCRIPT_NAME and PATH_INFO are decoded, slashes merged and dot segments removed; REQUEST_URI is as it came.
  */

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -169,6 +169,17 @@ describe("the front", () => {
     const { port } = await start(reply, { log: (line) => lines.push(line) });
     await text(await ask(port, "/"));
     await expect.poll(() => lines).toEqual(["one", "two"]);
+  });
+
+  it("reads an upload that nobody takes, so that the browser's connection can go on", async () => {
+    const port = await listening({ target: { path: "/nonexistent/app.sock" } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    for (let i = 0; i < 2; i += 1) {
+      const response = await ask(port, "/", { method: "POST", agent }, "x".repeat(1_000_000));
+      expect(response.statusCode).toBe(503);
+      await text(response);
+    }
   });
 
   it("serves its mount alone", async () => {

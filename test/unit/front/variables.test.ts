@@ -36,7 +36,6 @@ describe("the place of a request below a mount", () => {
 describe("the variables of a request", () => {
   const request: FrontRequest = {
     method: "GET",
-    target: "/james/a",
     httpVersion: "1.1",
     rawHeaders: [],
     encrypted: false,
