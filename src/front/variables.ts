@@ -16,8 +16,10 @@ export interface FrontRequest {
 
 /** Where a request belongs below a mount. */
 export interface Place {
+  /** Decoded, like `pathInfo`: slashes merged, dot segments removed. */
   readonly scriptName: string;
   readonly pathInfo: string;
+  /** As it came. */
   readonly query: string;
   /** The target without `http://host`, as REQUEST_URI has it. */
   readonly requestUri: string;
@@ -32,12 +34,13 @@ const NOT_PASSED = new Set([
 ]);
 
 /**
- * `target` is the request's as it stands in its first line, `mount` is "/" or a path such as "/james". Null for a request outside of it, or with a NUL in its path.
+ * Null for a request outside of the mount, or with a NUL in its path.
  *
- * SCRIPT_NAME and PATH_INFO are decoded, slashes merged and dot segments removed; REQUEST_URI is as it came.
+ * @param target as it stands in the request's first line
+ * @param mount "/" or a path such as "/james"
  */
 export function place(target: string, mount: string): Place | null {
-  const requestUri = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, "") || "/";
+  const requestUri = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, "").replace(/^(?=\?|$)/, "/");
   const cut = requestUri.indexOf("?");
   const query = cut === -1 ? "" : requestUri.slice(cut + 1);
   const path = removeDots(decode(cut === -1 ? requestUri : requestUri.slice(0, cut)).replaceAll(/\/{2,}/g, "/"));

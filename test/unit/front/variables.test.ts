@@ -11,6 +11,7 @@ describe("the place of a request below a mount", () => {
     ["/%zz%4", "/", "", "/%zz%4", ""],
     ["http://other:8080/abs?x=1?2", "/", "", "/abs", "x=1?2"],
     ["http://other", "/", "", "/", ""],
+    ["http://other?x", "/", "", "/", "x"],
     ["/james", "/james", "/james", "", ""],
     ["/james?x", "/james", "/james", "", "x"],
     ["/james/", "/james", "/james", "/", ""],
