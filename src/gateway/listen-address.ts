@@ -36,10 +36,11 @@ export interface BindOptions {
  * something stands at a Unix socket's path, which is probed first. As with net.Server, 'listening' or 'error' is emitted
  * in a later tick: a ListenError for Unix sockets, for the others the error of Node (EADDRINUSE, EACCES).
  *
- * @throws RangeError (ERR_SOCKET_BAD_PORT) for a port that is none, as net.Server does.
+ * @throws RangeError (ERR_SOCKET_BAD_PORT), Error (ERR_SERVER_ALREADY_LISTEN), as net.Server does.
  */
 export function bind(server: Server, address: ListenAddress, options: BindOptions): Bound {
   warnOfLowLimit(options);
+  if (server.listening) server.listen(address); // Throws, before anything is done about a second path.
   if ("path" in address) return { close: bindUnixSocket(server, address, options) };
   if ("fd" in address) server.listen({ fd: address.fd }, options.backlog);
   else listenOnTcp(server, address, options.backlog);

@@ -171,6 +171,15 @@ describe("a Unix socket", () => {
     expect(process.listeners("exit")).toEqual(before);
   });
 
+  it("is not bound by a server that listens already", () => {
+    const { server } = serve({ path });
+    expect(() => bind(server, { path: `${path}2` }, { backlog: 16, log: silentLogger })).toThrow(
+      expect.objectContaining({ code: "ERR_SERVER_ALREADY_LISTEN" }) as Error,
+    );
+    expect(server.address()).toBe(path);
+    expect(readdirSync(directory)).toEqual(["app.sock"]);
+  });
+
   it("of a successor survives the closing of the first server", async () => {
     const first = serve({ path }, "first");
     unlinkSync(path);
