@@ -45,9 +45,9 @@ async function importFile(file: string, place: ConfigPlace): Promise<Record<stri
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /\.[cm]?ts$/.test(file)) {
       const message = `Node ${process.version} cannot run TypeScript; compile ${file}, or use Node 22.18 or later`;
-      throw new ConfigError("APP_LOAD_FAILED", message, place, { cause: error });
+      throw new ConfigError("APP_LOAD_FAILED", message, place);
     }
-    const reason = error instanceof Error ? error.message : String(error);
+    const [reason] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
     throw new ConfigError("APP_LOAD_FAILED", `${file} failed to load: ${reason}`, place, { cause: error });
   }
 }

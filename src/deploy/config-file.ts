@@ -68,18 +68,20 @@ export class ConfigFile {
       found.push(...(hits ?? []));
     }
     if (found.length === 1) return found[0]!;
-    const wanted = name ?? "main";
     const place = askedFrom.line === undefined ? { file: this.path } : askedFrom;
+    const subject = place.file === this.path && place.line === undefined ? "" : `${this.path} `;
+    const list = (names: Iterable<string>): string => Array.from(names, (section) => `[${section}]`).join(" ");
+    const wanted = name ?? "main";
     if (found.length > 1) {
-      const message = `"${wanted}" can mean ${found.map((section) => `[${section}]`).join(" and ")}; give them different names`;
+      const message = `${subject}has ${list(found)}, and "${wanted}" can mean any of them; give them different names`;
       throw new ConfigError("CONFIG_AMBIGUOUS_SECTION", message, place);
     }
-    const prefixes = PREFIXES[kind].map(([prefix]) => `[${prefix}:${wanted}]`).join(" or ");
-    const sections = Array.from(this.#ini.sections.keys());
-    const nearest = nearestName(`${kind}:${wanted}`, sections);
-    const there = sections.length === 0 ? "no sections" : sections.map((section) => `[${section}]`).join(" ");
+    const tried = PREFIXES[kind].map(([prefix]) => `[${prefix}:${wanted}]`).join(" or ");
+    const sections = this.#ini.sections;
+    const nearest = this.#nearestSection(kind, wanted);
     const hint = nearest === undefined ? "" : `; did you mean [${nearest}]?`;
-    throw new ConfigError("CONFIG_NO_SECTION", `there is no ${prefixes} in ${this.path}${hint} It has ${there}`, place);
+    const there = sections.size === 0 ? "it has no sections" : `it has ${list(sections.keys())}`;
+    throw new ConfigError("CONFIG_NO_SECTION", `${subject}has no ${tried}${hint} (${there})`, place);
   }
 
   /**
@@ -131,6 +133,17 @@ export class ConfigFile {
       options,
       keys,
     };
+  }
+
+  #nearestSection(kind: Kind, wanted: string): string | undefined {
+    const prefixes = PREFIXES[kind].flat();
+    const byName = new Map<string, string>();
+    for (const section of this.#ini.sections.keys()) {
+      const [prefix = "", name] = section.split(":", 2);
+      if (name !== undefined && prefixes.includes(prefix.trim())) byName.set(name.trim(), section);
+    }
+    const nearest = nearestName(wanted, byName.keys());
+    return nearest === undefined ? undefined : byName.get(nearest);
   }
 
   #sectionsNamed(prefix: string, name: string | undefined): string[] {

@@ -1,5 +1,6 @@
 /** The doors to a configuration, as PasteDeploy has them: an app, a server, a filter, or what one is configured with. */
-import type { Conf, Context, Kind } from "./context.ts";
+import { BUILTINS } from "./builtins.ts";
+import type { Conf, Kind } from "./context.ts";
 import { create } from "./create.ts";
 import { type DescribeOptions, describe } from "./loader.ts";
 
@@ -27,11 +28,11 @@ export async function loadFilter(uri: string, options: DescribeOptions = {}): Pr
 
 /** What the app that `uri` names is configured with; none of its code is loaded. */
 export async function appConfig(uri: string, options: DescribeOptions = {}): Promise<AppConfig> {
-  const { globalConf, localConf } = describe("app", uri, options);
+  const { globalConf, localConf } = describe("app", uri, { builtins: BUILTINS, ...options });
   return { globalConf, localConf, merged: { ...globalConf, ...localConf } };
 }
 
 async function load(kind: Kind, uri: string, options: DescribeOptions): Promise<unknown> {
-  const context: Context = describe(kind, uri, options);
-  return await create(context, options);
+  const surroundings = { builtins: BUILTINS, ...options };
+  return await create(describe(kind, uri, surroundings), surroundings);
 }

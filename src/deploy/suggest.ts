@@ -21,15 +21,19 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** Levenshtein's distance. */
+/** Letters put in, left out, changed, or swapped with their neighbour ("optimal string alignment"). */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
       const change = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(change, previous[column]! + 1, current[column - 1]! + 1));
+      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const swap = swapped ? before[column - 2]! + 1 : change;
+      current.push(Math.min(change, swap, previous[column]! + 1, current[column - 1]! + 1));
     }
+    before = previous;
     previous = current;
   }
   return previous[b.length]!;

@@ -1,0 +1,4 @@
+/** What `bin/propylon.js` runs. */
+import { createProgram } from "./program.ts";
+
+await createProgram().parseAsync();

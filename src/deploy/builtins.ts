@@ -1,0 +1,63 @@
+/** The names under which propylon's own factories are found: its own, Paste's and flup's. */
+import { httpServer } from "./http-server.ts";
+import type { EntryPoints } from "./packages.ts";
+import { type ServerFactory, gatewayServer, notSupported } from "./servers.ts";
+
+const fcgi = gatewayServer({ protocol: "fastcgi" });
+const scgi = gatewayServer({ protocol: "scgi" });
+const ajp = notSupported("AJP");
+
+/** flup's SCGI servers listen here unless they are told otherwise. */
+const FLUP_SCGI = { host: "127.0.0.1", port: 4000 };
+
+const flup = {
+  fcgi_thread: gatewayServer({ protocol: "fastcgi", workers: "threads" }),
+  fcgi_fork: gatewayServer({ protocol: "fastcgi", workers: "processes" }),
+  scgi_thread: gatewayServer({ protocol: "scgi", workers: "threads", listen: FLUP_SCGI }),
+  scgi_fork: gatewayServer({ protocol: "scgi", workers: "processes", listen: FLUP_SCGI }),
+  ajp_thread: ajp,
+  ajp_fork: ajp,
+} satisfies Record<string, ServerFactory>;
+
+/** By normalised package name. */
+export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryPoints>([
+  ["propylon", { server: { fcgi, scgi, http: httpServer, main: fcgi } }],
+  [
+    "flup",
+    {
+      server: {
+        ...flup,
+        fcgi: flup.fcgi_thread,
+        fcgi_single: fcgi,
+        scgi: flup.scgi_thread,
+        scgi_single: gatewayServer({ protocol: "scgi", listen: FLUP_SCGI }),
+        ajp,
+        ajp_single: ajp,
+      },
+    },
+  ],
+  [
+    "pastescript",
+    { server: Object.fromEntries(Object.entries(flup).map(([name, factory]) => [`flup_${name}`, factory])) },
+  ],
+  [
+    "paste",
+    {
+      server: { http: httpServer },
+      app: { static: notSupported("egg:Paste#static") },
+      composite: { urlmap: notSupported("egg:Paste#urlmap"), cascade: notSupported("egg:Paste#cascade") },
+      filter: {
+        translogger: notSupported("egg:Paste#translogger"),
+        gzip: notSupported("egg:Paste#gzip"),
+        error_catcher: notSupported("egg:Paste#error_catcher"),
+      },
+    },
+  ],
+  [
+    "pastedeploy",
+    {
+      app: { config: notSupported("egg:PasteDeploy#config") },
+      filterApp: { prefix: notSupported("egg:PasteDeploy#prefix") },
+    },
+  ],
+]);

@@ -1,0 +1,68 @@
+/** Node's own HTTP server for development: the same app without a web server in front. */
+import { once } from "node:events";
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { adaptApp } from "../app/adapt.ts";
+import { fetchHandler } from "../app/fetch.ts";
+import { ConfigError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import { readServerSettings } from "./options.ts";
+import type { ServerFactory } from "./servers.ts";
+
+/** Paste's own keys for its HTTP server that say how it works inside; Node's server has no use for them. */
+const PASTE_KEYS = /^(?:protocol_version|socket_timeout|use_threadpool|request_queue_size|threadpool_.*)$/;
+
+/** Requests in hand may take so long when the server closes. Milliseconds. */
+const GRACE = 30_000;
+
+/** `egg:Paste#http` and `propylon#http`: host 127.0.0.1, port 8080. */
+export const httpServer: ServerFactory = (_globalConf, localConf, aid) => {
+  if ("ssl_pem" in localConf) {
+    throw new ConfigError(
+      "CONFIG_NOT_SUPPORTED",
+      "this server has no TLS; put a web server in front",
+      aid.placeOf("ssl_pem"),
+    );
+  }
+  const own = Object.entries(localConf).filter(([key]) => !PASTE_KEYS.test(key));
+  const { listen } = readServerSettings(Object.fromEntries(own), aid, ["listen"]);
+  const { host = "127.0.0.1", port = 8080, ...others } = listen;
+  for (const key of Object.keys(others)) {
+    throw new ConfigError("CONFIG_UNKNOWN_OPTION", "an HTTP server listens on host and port", aid.placeOf(key));
+  }
+  return async (app, { where = "the app" } = {}) => {
+    const adapted = await adaptApp(app, { where });
+    const handler = adapted.kind === "fetch" ? fetchHandler(adapted.fetch) : adapted.handler;
+    const server = createServer((request, response) => void answer(handler, request, response, aid.log));
+    server.listen({ host, port });
+    await once(server, "listening");
+    const { address, family, port: bound } = server.address() as AddressInfo;
+    return {
+      where: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}/`,
+      close: async () => {
+        const grace = setTimeout(() => server.closeAllConnections(), GRACE).unref();
+        await new Promise<void>((resolve) => void server.close(() => resolve()));
+        clearTimeout(grace);
+      },
+    };
+  };
+};
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** As behind the gateway: what the app throws is logged and answered 500, or breaks the answer off. */
+async function answer(
+  handler: Handler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Logger,
+): Promise<void> {
+  try {
+    await handler(request, response);
+  } catch (error) {
+    log.error(`${request.method} ${request.url}: ${error instanceof Error ? error.stack : String(error)}`);
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500, { "content-type": "text/plain" }).end("Internal Server Error\n");
+  }
+}

@@ -1,0 +1,167 @@
+/** The table of what a [server:…] section may say, and the one place where its strings become values. */
+import { ConfigError } from "../errors.ts";
+import { GATEWAY_OPTIONS, type GatewayOptions, type OptionRow } from "../gateway/options.ts";
+import type { Conf } from "./context.ts";
+import { asBool, asBytes, asDuration, asInt, asList, asMode } from "./converters.ts";
+import type { FactoryAid } from "./create.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** What an option is about: where to listen, how the app is run, the gateway's bounds, Paste's or flup's pools. */
+export type OptionScope = "listen" | "app" | "gateway" | "pool";
+
+export interface ServerOption {
+  /** The camelCase word that the library uses. */
+  readonly name: string;
+  /** The spelling in an .ini file. */
+  readonly key: string;
+  /** Other spellings in an .ini file. */
+  readonly aliases: readonly string[];
+  readonly kind: OptionRow["kind"] | "text" | "mode" | "port" | "word";
+  /** Of the kind; undefined where the option is off or has no value unless it is given. */
+  readonly default: OptionRow["default"] | string | undefined;
+  /** The least value of a number. */
+  readonly min?: number | undefined;
+  /** The words that a list or a word may be. */
+  readonly words?: readonly string[] | undefined;
+  readonly scope: OptionScope;
+  readonly about: string;
+}
+
+type Given = Partial<ServerOption> & Pick<ServerOption, "name" | "kind" | "scope" | "about">;
+
+/** flup's and Paste's keys keep their spelling; all others are written in snake_case. */
+export const SERVER_OPTIONS: readonly ServerOption[] = [
+  row({
+    name: "host",
+    kind: "text",
+    scope: "listen",
+    about: "address to listen on; 127.0.0.1 if only a port is given",
+  }),
+  row({ name: "port", kind: "port", scope: "listen", about: "TCP port to listen on" }),
+  row({ name: "socket", kind: "text", scope: "listen", about: "path of the Unix socket to listen on" }),
+  row({ name: "umask", kind: "mode", scope: "listen", about: "permissions that the socket does not get, in octal" }),
+  row({
+    name: "socketMode",
+    kind: "mode",
+    scope: "listen",
+    default: "0660",
+    about: "permissions of the socket, in octal",
+  }),
+  row({ name: "socketOwner", kind: "text", scope: "listen", about: "user who owns the socket, name or number" }),
+  row({ name: "socketGroup", kind: "text", scope: "listen", about: "group that owns the socket, name or number" }),
+  row({
+    ...{ name: "mount", kind: "text", scope: "app", default: "auto", aliases: ["scriptName"] },
+    about: "where the web server puts the app: auto (as it says itself), / or a path such as /james",
+  }),
+  row({ name: "debug", kind: "boolean", scope: "app", default: false, about: "errors are shown with their stack" }),
+  row({
+    ...{ name: "captureConsole", kind: "boolean", scope: "app", default: false },
+    about: "what a request writes to console goes to the web server's error log too",
+  }),
+  row({
+    ...{ name: "conflictingHeaders", kind: "word", scope: "app", default: "merge", words: ["merge", "drop", "refuse"] },
+    about: "what happens to a trusted header, such as X-Forwarded-For, that came twice",
+  }),
+  row({
+    ...{ name: "maxResponseHeader", kind: "bytes", scope: "app", default: 65_536, min: 1 },
+    about: "a response head; a larger one is answered 500",
+  }),
+  ...Object.entries(GATEWAY_OPTIONS).map(([name, option]: [string, OptionRow]) => {
+    const aliases = name === "allowedClients" ? ["allowedServers"] : [];
+    return row({ name, ...option, aliases, scope: "gateway" });
+  }),
+  ...["minSpare", "maxSpare", "maxThreads", "maxChildren", "maxRequests"].map((name) =>
+    row({ name, key: name, kind: "count", scope: "pool", about: "flup's pool of workers; not yet in force" }),
+  ),
+];
+
+/** The options of one section, converted. Names are camelCase; what was not given is not there. */
+export interface ServerSettings {
+  readonly listen: {
+    readonly host?: string;
+    readonly port?: number;
+    readonly socket?: string;
+    readonly umask?: number;
+    readonly socketMode?: number;
+    readonly socketOwner?: string;
+    readonly socketGroup?: string;
+  };
+  readonly app: {
+    readonly mount?: string;
+    readonly debug?: boolean;
+    readonly captureConsole?: boolean;
+    readonly conflictingHeaders?: "merge" | "drop" | "refuse";
+    readonly maxResponseHeader?: number;
+  };
+  readonly gateway: Partial<GatewayOptions>;
+  /** The keys of flup's pools that were given. */
+  readonly pool: Readonly<Record<string, number>>;
+}
+
+/**
+ * Converts and checks a section.
+ *
+ * @param scopes - those whose options the server has
+ * @throws ConfigError CONFIG_UNKNOWN_OPTION with the nearest spelling, CONFIG_BAD_VALUE, CONFIG_DUPLICATE for two
+ * spellings of one option
+ */
+export function readServerSettings(
+  localConf: Conf,
+  { placeOf }: Pick<FactoryAid, "placeOf">,
+  scopes: readonly OptionScope[] = ["listen", "app", "gateway", "pool"],
+): ServerSettings {
+  const settings: Record<OptionScope, Record<string, unknown>> = { listen: {}, app: {}, gateway: {}, pool: {} };
+  const known = SERVER_OPTIONS.filter(({ scope }) => scopes.includes(scope));
+  for (const [key, text] of Object.entries(localConf)) {
+    const option = known.find((option) => option.key === key || option.aliases.includes(key));
+    if (option === undefined) {
+      const spellings = known.flatMap((option) => [option.key, ...option.aliases]);
+      const message = `there is no such option${didYouMean(key, spellings)}`;
+      throw new ConfigError("CONFIG_UNKNOWN_OPTION", message, placeOf(key));
+    }
+    const target = settings[option.scope];
+    if (option.name in target) {
+      throw new ConfigError("CONFIG_DUPLICATE", `is another word for ${option.key}, which is given too`, placeOf(key));
+    }
+    target[option.name] = convert(option, text, placeOf(key));
+  }
+  return settings as unknown as ServerSettings;
+}
+
+function convert(option: ServerOption, text: string, place: ReturnType<FactoryAid["placeOf"]>): unknown {
+  const { kind, min, words } = option;
+  const fail = (expected: string): never => {
+    throw new ConfigError("CONFIG_BAD_VALUE", `"${text}" is not ${expected}`, place);
+  };
+  const least = (value: number): number => (min !== undefined && value < min ? fail(`at least ${min}`) : value);
+  switch (kind) {
+    case "text":
+      return text.trim() === "" ? fail("a value; leave the line out for the default") : text.trim();
+    case "boolean":
+      return asBool(text, place);
+    case "bytes":
+      return least(asBytes(text, place));
+    case "ms":
+      return least(asDuration(text, place));
+    case "count":
+      return least(asInt(text, place));
+    case "mode":
+      return asMode(text, place);
+    case "port": {
+      const port = asInt(text, place);
+      return port >= 0 && port <= 65_535 ? port : fail("a port from 0 to 65535");
+    }
+    case "word":
+      return words?.includes(text.trim()) === true ? text.trim() : fail(`one of ${words?.join(", ")}`);
+    case "list": {
+      const list = asList(text, /[\s,]+/);
+      const wrong = words === undefined ? undefined : list.find((word) => !words.includes(word));
+      return wrong === undefined ? list : fail(`made of ${words?.join(", ")}`);
+    }
+  }
+}
+
+function row(given: Given): ServerOption {
+  const key = given.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return { key, aliases: [], default: undefined, ...given };
+}
