@@ -1,0 +1,128 @@
+import { mkdtemp, chmod, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { type Front, INSTALLED, startWebServer } from "../support/front.ts";
+import { type Answer, call } from "../support/http-client.ts";
+import { SampleApps } from "../support/sample-apps.ts";
+import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
+import { type App, APPS, type Row, ROWS } from "./request-table.ts";
+
+/** How the bytes travel, and what a front says of itself. */
+const NOT_COMPARED = new Set([
+  ...["date", "connection", "keep-alive", "transfer-encoding", "content-length"],
+  ...["server", "via"],
+]);
+
+const PREFIXES = ["", "/james"] as const;
+
+let apps: SampleApps;
+let directory: string;
+const nodeHttp = new Map<string, string>();
+const backends = new Map<string, { readonly port: number; readonly path: string }>();
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "propylon-table-"));
+  await chmod(directory, 0o755);
+  apps = new SampleApps();
+  const gateways = [...new Set(CONFIGURATIONS.map(backendOf))].map((key) => {
+    const [protocol, transport, mount] = key.split(" ") as ["fastcgi" | "scgi", string, string];
+    const path = join(directory, `${key.replaceAll(/[ /]/g, "-")}.sock`);
+    return { key, protocol, mount, ...(transport === "unix" ? { path } : {}) };
+  });
+  const ports = await apps.listen([...PREFIXES.map((mount) => ({ protocol: "http" as const, mount })), ...gateways]);
+  PREFIXES.forEach((prefix, i) => nodeHttp.set(prefix, `http://127.0.0.1:${ports[i]}`));
+  gateways.forEach(({ key, path = "" }, i) => backends.set(key, { port: ports[PREFIXES.length + i]!, path }));
+});
+
+afterAll(async () => {
+  await apps.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe.each(CONFIGURATIONS)("$title", (configuration) => {
+  let front: Front;
+
+  describe.skipIf(!INSTALLED.has(configuration.server))("answers as node http does", () => {
+    beforeAll(async () => {
+      const { port, path } = backends.get(backendOf(configuration))!;
+      front = await startWebServer({
+        name: configuration.server,
+        config: configuration.file,
+        values: { BACKEND_PORT: port, SOCKET: path },
+      });
+    });
+    afterAll(() => front?.stop());
+
+    it.each(APPS)("to the whole table, in %s", async (app) => {
+      const differences: string[] = [];
+      for (const row of ROWS) {
+        if (row.not?.includes(app) === true || row.frontDiffers?.(configuration) !== undefined) continue;
+        const [expected, got] = await Promise.all([
+          askNode(configuration.prefix, app, row),
+          ask(front.url, configuration.prefix, app, row),
+        ]);
+        const difference = compare(expected, got);
+        if (difference !== undefined) differences.push(`${row.title}: ${difference}`);
+      }
+      expect(differences).toEqual([]);
+    });
+  });
+});
+
+it("has at least sixty requests for each app", () => {
+  for (const app of APPS) {
+    expect(ROWS.filter((row) => row.not?.includes(app) !== true).length).toBeGreaterThanOrEqual(60);
+  }
+});
+
+function backendOf({ protocol, transport, mount }: Configuration): string {
+  return `${protocol} ${transport} ${mount}`;
+}
+
+/** Node http is asked once for each row; its answers do not change. */
+const known = new Map<string, Promise<Answer>>();
+
+function askNode(prefix: string, app: App, row: Row): Promise<Answer> {
+  const key = `${prefix} ${app} ${row.title}`;
+  let answer = known.get(key);
+  if (answer === undefined) known.set(key, (answer = ask(nodeHttp.get(prefix)!, prefix, app, row)));
+  return answer;
+}
+
+function ask(origin: string, prefix: string, app: App, row: Row): Promise<Answer> {
+  return call(origin, { ...row, path: prefix + row.path, headers: ["X-App", app, ...(row.headers ?? [])] });
+}
+
+function compare(expected: Answer, got: Answer): string | undefined {
+  if (got.status !== expected.status) {
+    return `status ${got.status}, expected ${expected.status}; body ${JSON.stringify(String(got.body.subarray(0, 200)))}`;
+  }
+  if (got.complete !== expected.complete) return `complete: ${got.complete}, expected ${expected.complete}`;
+  const [a, b] = [comparable(expected), comparable(got)];
+  if (JSON.stringify(a) !== JSON.stringify(b)) {
+    const wrong = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name]);
+    return wrong.map((name) => `${name} is ${show(b[name])}, expected ${show(a[name])}`).join("; ");
+  }
+  if (!got.body.equals(expected.body)) {
+    return `body ${show(String(got.body.subarray(0, 300)))}, expected ${show(String(expected.body.subarray(0, 300)))}`;
+  }
+  return undefined;
+}
+
+/** Repeats are joined, but for Set-Cookie, which may not be: some fronts do the same. */
+function comparable({ headers }: Answer): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const [name, value] of headers) {
+    if (NOT_COMPARED.has(name)) continue;
+    const separator = name === "set-cookie" ? "\n" : ", ";
+    all[name] = name in all ? all[name] + separator + value : value;
+  }
+  return Object.fromEntries(Object.entries(all).sort(([x], [y]) => (x < y ? -1 : 1)));
+}
+
+function show(value: string | undefined): string {
+  return JSON.stringify(value) ?? "absent";
+}

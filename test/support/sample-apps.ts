@@ -1,0 +1,77 @@
+/** The sample apps in a process of their own, as they are in production: `NODE_ENV=production`, the built package. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+export interface Listener {
+  readonly protocol: "http" | "fastcgi" | "scgi";
+  /** For "http" the prefix that is cut off, "" for none. */
+  readonly mount: string;
+  readonly path?: string;
+  readonly port?: number;
+}
+
+export class SampleApps {
+  readonly #child: ChildProcess;
+  /** What the apps reported, by the `id` of the request. */
+  readonly #events = new Map<string, string[]>();
+  #output = "";
+
+  constructor() {
+    this.#child = fork(fileURLToPath(new URL("./apps/process.js", import.meta.url)), {
+      env: { ...process.env, NODE_ENV: "production" },
+      execArgv: [],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    const keep = (chunk: Buffer): void => void (this.#output = (this.#output + String(chunk)).slice(-65_536));
+    this.#child.stdout?.on("data", keep);
+    this.#child.stderr?.on("data", keep);
+    this.#child.on("message", (message: { type: string; id: string; event: string }) => {
+      if (message.type === "event") this.events(message.id).push(message.event);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** What the process printed, its last 64 KiB. */
+  get output(): string {
+    return this.#output;
+  }
+
+  events(id: string): string[] {
+    let events = this.#events.get(id);
+    if (events === undefined) this.#events.set(id, (events = []));
+    return events;
+  }
+
+  /** Resolves to the ports, 0 for a Unix socket. */
+  async listen(listeners: readonly Listener[]): Promise<number[]> {
+    this.#child.send({ type: "listen", listeners });
+    const exited = once(this.#child, "exit").then(() => {
+      throw new Error(`the sample apps did not start:\n${this.#output}`);
+    });
+    const listening = new Promise<number[]>((resolve) => {
+      const hear = (message: { type: string; ports: number[] }): void => {
+        if (message.type !== "listening") return;
+        this.#child.off("message", hear);
+        resolve(message.ports);
+      };
+      this.#child.on("message", hear);
+    });
+    return Promise.race([listening, exited]);
+  }
+
+  /** Lets the request with this id go on. */
+  go(id: string): void {
+    this.#child.send({ type: "go", id });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await exited;
+  }
+}
