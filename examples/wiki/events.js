@@ -15,22 +15,26 @@ const MAX_REPLAY = 100;
  * @param {import("./feed.js").Feed} feed
  */
 export function streamEvents(req, res, store, feed) {
-  res.set({ "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  res.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   if (req.method === "HEAD") return void res.end();
   res.write("retry: 2000\n\n");
-  const tell = (/** @type {import("./store.js").Revision} */ revision) => {
+  const write = (/** @type {string} */ text) => {
+    if (!res.writableNeedDrain) return void res.write(text);
     // One who does not read is let go, and asks for the rest when back.
-    if (res.writableNeedDrain) res.end();
-    else res.write(toEvent(req.baseUrl, revision));
+    stop();
+    res.end();
   };
-  const lastSeen = Number(req.headers["last-event-id"]);
-  if (Number.isSafeInteger(lastSeen) && lastSeen > 0) store.changesAfter(lastSeen, MAX_REPLAY).forEach(tell);
+  const tell = (/** @type {import("./store.js").Revision} */ revision) => write(toEvent(req.baseUrl, revision));
   const unsubscribe = feed.subscribe(tell);
-  const heartbeat = setInterval(() => res.write(": still here\n\n"), HEARTBEAT).unref();
-  res.once("close", () => {
+  const heartbeat = setInterval(() => write(": still here\n\n"), HEARTBEAT).unref();
+  const stop = () => {
     unsubscribe();
     clearInterval(heartbeat);
-  });
+  };
+  res.once("close", stop);
+  const lastSeen = Number(req.headers["last-event-id"]);
+  if (Number.isSafeInteger(lastSeen) && lastSeen > 0)
+    for (const revision of store.changesAfter(lastSeen, MAX_REPLAY)) if (!res.writableEnded) tell(revision);
 }
 
 /** @param {string} base  @param {import("./store.js").Revision} revision */

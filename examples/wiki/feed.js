@@ -22,6 +22,8 @@ export class Feed {
    * @returns {() => void} ends it
    */
   subscribe(listener) {
+    // Those who listen already hear what is due, lest the new one hear old news.
+    this.poll();
     if (this.#listeners.size === 0) {
       this.#last = this.#store.latestId();
       this.#timer = setInterval(() => this.poll(), POLL_INTERVAL).unref();

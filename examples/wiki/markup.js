@@ -17,6 +17,7 @@ import { toSegment, toTitle } from "./titles.js";
  * @param {Place} place
  */
 export function renderMarkup(text, place) {
+  if (ENDLESS_WORD.test(text)) return asItIs(text);
   const marked = new Marked({ gfm: true, extensions: [wikiLink(place)] });
   marked.use({
     renderer: {
@@ -45,7 +46,21 @@ export function renderMarkup(text, place) {
       },
     },
   });
-  return new Html(/** @type {string} */ (marked.parse(text, { async: false })));
+  try {
+    return new Html(/** @type {string} */ (marked.parse(text, { async: false })));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // Quotations or lists nested by the thousand: nobody's text, but it must not make the page unreadable.
+    return asItIs(text);
+  }
+}
+
+/** Looking for addresses and marks takes time in the square of a word's length. */
+const ENDLESS_WORD = /\S{2000}/;
+
+/** @param {string} text */
+function asItIs(text) {
+  return new Html(`<pre tabindex="0"><code>${escape(text)}</code></pre>`);
 }
 
 /** The words of a page, without the marks: for searching and excerpts. @param {string} text */
@@ -54,7 +69,8 @@ export function plainText(text) {
     .replace(/\[\[(?:[^[\]|\n]*\|)?([^[\]|\n]*)\]\]/g, "$1")
     .replace(/!?\[([^[\]\n]*)\]\([^()\n]*\)/g, "$1")
     .replace(/^[ \t]*(?:#{1,6}|[-*+>]|\d+\.)[ \t]+|^[ \t|:-]+$/gm, "")
-    .replace(/[*_~`|]+/g, " ");
+    .replace(/[*~`]+|(?<![\p{L}\p{N}])_+|_+(?![\p{L}\p{N}])/gu, "")
+    .replaceAll("|", " ");
 }
 
 /** `[[Page]]`, `[[Page|words]]`. @param {Place} place  @returns {import("marked").TokenizerAndRendererExtension} */
@@ -62,7 +78,6 @@ function wikiLink({ base, exists }) {
   return {
     name: "wikiLink",
     level: "inline",
-    start: (source) => source.indexOf("[["),
     tokenizer(source) {
       const match = /^\[\[([^[\]|\n]{1,200})(?:\|([^[\]|\n]{1,200}))?\]\]/.exec(source);
       const title = match === null ? undefined : toTitle(match[1] ?? "");

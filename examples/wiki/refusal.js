@@ -12,7 +12,7 @@ const WORDS = {
   ],
   noPicture: ["No picture chosen", "Go back and choose a file."],
   notAPicture: ["Not a picture", "Pictures are PNG, JPEG, GIF or WebP files."],
-  tooLarge: ["Too large", "A picture may have 8 MiB, a page 256 KiB."],
+  tooLarge: ["Too large", "A picture may have 8 MiB, a page 64 KiB."],
 };
 
 /** Answered with `status` and a page that says why. */

@@ -16,7 +16,7 @@ import { pagePath } from "./views/parts.js";
 import { authorOf, rememberAuthor, remoteUser } from "./visitor.js";
 
 /** In bytes of UTF-8. */
-const MAX_TEXT = 256 * 1024;
+const MAX_TEXT = 64 * 1024;
 
 /**
  * @param {object} parts
@@ -44,7 +44,7 @@ export function routes({ settings, store, feed, guard }) {
   /** @param {import("express").Request} req  @param {import("express").Response} res  @param {string} title */
   function sendPage(req, res, title) {
     const page = store.page(title);
-    const tools = pageTools(req.baseUrl, page?.title ?? title, "read");
+    const tools = pageTools(req.baseUrl, page?.title ?? title, { written: page !== undefined, current: "read" });
     if (page === undefined) return send(req, res.status(404), { title, tools, main: missingView(req.baseUrl, title) });
     // Another spelling of the title leads to the one in use.
     if (page.title !== title) return res.redirect(302, pagePath(req.baseUrl, page.title));
@@ -85,13 +85,23 @@ export function routes({ settings, store, feed, guard }) {
     const author = authorOf(req) || fieldOf(req, "author");
     const main = editView(req.baseUrl, { ...draft, known, author, token: guard.token(req, res) });
     const kicker = draft.number === 0 ? "New page" : "Editing";
-    send(req, res, { title: draft.title, kicker, main, tools: pageTools(req.baseUrl, draft.title, "edit") });
+    send(req, res, {
+      title: draft.title,
+      kicker,
+      main,
+      tools: pageTools(req.baseUrl, draft.title, { written: draft.number > 0, current: "edit" }),
+    });
   }
 
   router.get("/p/:title/history", (req, res) => {
     const { title } = pageOf(req);
     const main = historyView(req.baseUrl, title, store.history(title));
-    send(req, res, { title, kicker: "History", main, tools: pageTools(req.baseUrl, title, "history") });
+    send(req, res, {
+      title,
+      kicker: "History",
+      main,
+      tools: pageTools(req.baseUrl, title, { written: true, current: "history" }),
+    });
   });
 
   router.get("/p/:title/rev/:number", (req, res) => {
@@ -102,16 +112,16 @@ export function routes({ settings, store, feed, guard }) {
       title: page.title,
       kicker: `Revision ${revision.number}`,
       main,
-      tools: pageTools(req.baseUrl, page.title),
+      tools: pageTools(req.baseUrl, page.title, { written: true }),
     });
   });
 
   router.get("/p/:title/diff", (req, res) => {
-    const { title } = pageOf(req);
-    const from = revisionOf(title, req.query.from);
-    const to = revisionOf(title, req.query.to);
+    const { title, number } = pageOf(req);
+    const to = revisionOf(title, req.query.to ?? String(number));
+    const from = revisionOf(title, req.query.from ?? String(Math.max(1, to.number - 1)));
     const main = diffView(from, to, changesView(diffLines(from.text, to.text)));
-    send(req, res, { title, kicker: "What changed", main, tools: pageTools(req.baseUrl, title) });
+    send(req, res, { title, kicker: "What changed", main, tools: pageTools(req.baseUrl, title, { written: true }) });
   });
 
   router.post("/p/:title/restore", form, (req, res) => {

@@ -5,6 +5,8 @@ import { pagePath, signature } from "./parts.js";
 
 /** @typedef {import("../store.js").Revision} Revision */
 
+const CHECKED = new Html("checked");
+
 /** @param {string} base  @param {string} title  @param {Revision[]} revisions */
 export function historyView(base, title, revisions) {
   const own = `${base}/p/${toSegment(title)}`;
@@ -28,7 +30,7 @@ export function historyView(base, title, revisions) {
                   name="from"
                   value="${revision.number}"
                   aria-label="Compare from revision ${revision.number}"
-                  ${i === Math.min(1, revisions.length - 1) && new Html(" checked")}
+                  ${i === Math.min(1, revisions.length - 1) && CHECKED}
                 />
               </td>
               <td>
@@ -37,7 +39,7 @@ export function historyView(base, title, revisions) {
                   name="to"
                   value="${revision.number}"
                   aria-label="Compare to revision ${revision.number}"
-                  ${revision === newest && new Html(" checked")}
+                  ${revision === newest && CHECKED}
                 />
               </td>
               <td><a href="${own}/rev/${revision.number}">Revision ${revision.number}</a> ${signature(revision)}</td>

@@ -1,5 +1,6 @@
 /** The layout: what stands around every page of the wiki. */
 import { Html, html } from "../html.js";
+import { CURRENT } from "./parts.js";
 
 /**
  * @typedef {object} Frame
@@ -61,9 +62,8 @@ export function layout({ base, siteName, author, asset }, { title, main, tools, 
           </form>
           <nav aria-label="Wiki">
             ${NAVIGATION.map(
-              ([name, words]) =>
-                html`<a href="${base}/${name}" ${name === current && new Html(' aria-current="page"')}>${words}</a> `,
-            )}<a class="new" href="${base}/new" ${current === "new" && new Html(' aria-current="page"')}>New page</a>
+              ([name, words]) => html`<a href="${base}/${name}" ${name === current && CURRENT}>${words}</a> `,
+            )}<a class="new" href="${base}/new" ${current === "new" && CURRENT}>New page</a>
           </nav>
         </header>
         <main id="main">

@@ -1,27 +1,30 @@
 /** The views of one page: reading it, writing it. */
-import { Html, html } from "../html.js";
+import { html } from "../html.js";
 import { toSegment } from "../titles.js";
-import { pagePath, time } from "./parts.js";
+import { CURRENT, pagePath, time } from "./parts.js";
 
 /** @typedef {import("../store.js").Revision} Revision */
 
-/** The links beside a page's title. @param {string} base  @param {string} title  @param {"read" | "edit" | "history"} [current] */
-export function pageTools(base, title, current) {
+/**
+ * The links beside a page's title. A page that is not written has no history.
+ *
+ * @param {string} base
+ * @param {string} title
+ * @param {{ written: boolean, current?: "read" | "edit" | "history" }} page
+ */
+export function pageTools(base, title, { written, current }) {
   const own = `${base}/p/${toSegment(title)}`;
-  const links = /** @type {const} */ ([
+  const links = [
     ["read", pagePath(base, title), "Read"],
     ["edit", `${own}/edit`, "Edit"],
-    ["history", `${own}/history`, "History"],
-  ]);
+    ...(written ? [["history", `${own}/history`, "History"]] : []),
+  ];
   return html`<nav class="tools" aria-label="This page">
-    ${links.map(
-      ([name, href, words]) =>
-        html`<a href="${href}" ${name === current && new Html(' aria-current="page"')}>${words}</a>`,
-    )}
+    ${links.map(([name, href, words]) => html`<a href="${href}" ${name === current && CURRENT}>${words}</a>`)}
   </nav>`;
 }
 
-/** @param {Revision} revision  @param {Html} text */
+/** @param {Revision} revision  @param {import("../html.js").Html} text */
 export function articleView(revision, text) {
   return html`<article class="prose">${text}</article>
     <p class="byline">Revision ${revision.number}, ${time(revision.at)}, by ${revision.author}</p>`;
@@ -40,9 +43,11 @@ export function missingView(base, title) {
 
 /**
  * @param {string} base
- * @param {{ title: string, text: string, note: string, number: number, token: string, author: string, known: boolean, conflict?: { by: Revision, changes: Html } }} form
+ * @param {{ title: string, text: string, note: string, number: number, token: string, author: string, known: boolean, conflict?: { by: Revision, changes: import("../html.js").Html } }} form
  */
 export function editView(base, { title, text, note, number, token, author, known, conflict }) {
+  // HTML drops a line end at the beginning of a textarea, so the text brings one along.
+  const content = `\n${text}`;
   return html`${
       conflict !== undefined &&
       html`<section class="notice" role="alert">
@@ -58,7 +63,7 @@ export function editView(base, { title, text, note, number, token, author, known
       <input type="hidden" name="token" value="${token}" />
       <input type="hidden" name="base" value="${number}" />
       <label class="sr" for="text">Text of the page</label>
-      <textarea id="text" name="text" rows="22" spellcheck="true">${text}</textarea>
+      <textarea id="text" name="text" rows="22" spellcheck="true">${content}</textarea>
       <div class="fields">
         <label>What you changed <input name="note" maxlength="120" value="${note}" /></label>
         ${

@@ -1,6 +1,9 @@
 /** What several views share: the address of a page, who wrote when. */
-import { html } from "../html.js";
+import { Html, html } from "../html.js";
 import { START_PAGE, toSegment } from "../titles.js";
+
+/** The attribute of the link that leads to where one is. */
+export const CURRENT = new Html('aria-current="page"');
 
 /** @param {string} base  @param {string} title */
 export function pagePath(base, title) {
