@@ -37,6 +37,7 @@ const running = [];
 let ending;
 
 async function main() {
+  const example = options.front === "own" ? null : exampleFile();
   await prepare();
   const directory = await mkdtemp(join(tmpdir(), "propylon-demo-"));
   running.push(() => rm(directory, { recursive: true, force: true }));
@@ -44,7 +45,7 @@ async function main() {
   await chmod(directory, 0o755);
   const socket = join(directory, "app.sock");
   await startGateway(directory, socket);
-  const url = await startFront(directory, socket);
+  const url = await startFront(socket, example);
   await untilTrue(async () => (await fetch(url)).status === 200, `${url} does not answer`);
   console.log(`The wiki is running. Ctrl-C ends it.\n${url}`);
 }
@@ -91,14 +92,14 @@ pictures = ${join(directory, "pictures")}
 }
 
 /** Resolves with the address of the wiki. */
-async function startFront(directory, socket) {
+async function startFront(socket, example) {
   const port = await freePort();
   const path = options.mount === "/" ? "/" : `${options.mount}/`;
-  if (options.front !== "own") {
+  if (example !== null) {
     const { startWebServer } = await import("./web-server.mjs");
     const server = await startWebServer({
       name: options.front,
-      config: exampleFile(),
+      config: example,
       values: { PORT: port, SOCKET: socket },
     });
     running.unshift(server.stop);
@@ -176,6 +177,6 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => e
 try {
   await main();
 } catch (error) {
-  console.error(error.message);
+  if (ending === undefined) console.error(error.message);
   end(1);
 }
