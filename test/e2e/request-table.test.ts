@@ -42,7 +42,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-describe.each(CONFIGURATIONS)("$title", (configuration) => {
+describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   let front: Front;
 
   describe.skipIf(!INSTALLED.has(configuration.server))("answers as node http does", () => {

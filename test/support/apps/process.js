@@ -6,7 +6,7 @@ import { createServer as createHttpServer } from "node:http";
 
 import { getRequestListener } from "@hono/node-server";
 
-import { createServer } from "../../../dist/index.js";
+import { createServer, stderrLogger } from "../../../dist/index.js";
 import { app as connect } from "./connect.js";
 import { app as express } from "./express.js";
 import { app as fastify } from "./fastify.js";
@@ -50,6 +50,7 @@ const mounted = (mount) => (req, res) => {
   return handler(req, res);
 };
 
+const log = stderrLogger("warn");
 const servers = [];
 
 process.on("message", async (message) => {
@@ -60,7 +61,7 @@ process.on("message", async (message) => {
         const server =
           protocol === "http"
             ? createHttpServer({ keepAliveTimeout: 60_000 }, mounted(mount))
-            : createServer(handler, { protocol, mount });
+            : createServer(handler, { protocol, mount, log });
         servers.push(server);
         await new Promise((resolve, reject) => {
           server.once("error", reject);
