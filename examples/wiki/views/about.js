@@ -8,7 +8,7 @@ import { html } from "../html.js";
 export function aboutView(req, debug) {
   const cgi = req.cgi;
   const rows = [
-    ["Protocol", protocolOf(cgi), cgi?.GATEWAY_INTERFACE && "GATEWAY_INTERFACE"],
+    ["Protocol", protocolOf(cgi), cgi?.SCGI && "SCGI"],
     [
       "Web server",
       cgi?.SERVER_SOFTWARE ?? "none; this is Node's own http server",
