@@ -39,7 +39,7 @@ export async function adaptApp(value: unknown, { where }: AdaptOptions): Promise
   if (isCallable(marks.ready) && isCallable(marks.routing)) {
     await marks.ready.call(app);
     // Only after ready() has run all plugins; routing is then bound to this app.
-    return { kind: "node", handler: marks.routing as NodeFunction };
+    return { kind: "node", handler: marks.routing };
   }
   if (typeof app === "object" && isCallable(marks.callback)) {
     return { kind: "node", handler: marks.callback.call(app) as NodeFunction };
@@ -80,7 +80,7 @@ type NodeFunction = Extract<AppHandler, { kind: "node" }>["handler"];
 type FetchFunction = Extract<AppHandler, { kind: "fetch" }>["fetch"];
 
 function marksOf(value: unknown): Marks {
-  return (typeof value === "object" || typeof value === "function") && value !== null ? (value as Marks) : {};
+  return (typeof value === "object" || typeof value === "function") && value !== null ? value : {};
 }
 
 function isCallable(value: unknown): value is Callable {

@@ -34,7 +34,7 @@ export async function loadExport(wanted: ModuleExport, place: ConfigPlace = {}):
   }
   // Babel and old TypeScript mark what stands for an ES module, "module.exports" is Node's own name for the whole.
   const names = Object.keys(exports).filter((name) => name !== "module.exports" && name !== "__esModule");
-  const there = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
+  const there = names.length === 0 ? "it exports nothing" : `it exports ${names.sort().join(", ")}`;
   throw new ConfigError("APP_WRONG_EXPORT", `${file} has no export "${wanted.export}" (${there})`, place);
 }
 

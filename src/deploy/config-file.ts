@@ -136,11 +136,11 @@ export class ConfigFile {
   }
 
   #nearestSection(kind: Kind, wanted: string): string | undefined {
-    const prefixes = PREFIXES[kind].flat();
+    const prefixes = new Set(PREFIXES[kind].flat());
     const byName = new Map<string, string>();
     for (const section of this.#ini.sections.keys()) {
       const [prefix = "", name] = section.split(":", 2);
-      if (name !== undefined && prefixes.includes(prefix.trim())) byName.set(name.trim(), section);
+      if (name !== undefined && prefixes.has(prefix.trim())) byName.set(name.trim(), section);
     }
     const nearest = nearestName(wanted, byName.keys());
     return nearest === undefined ? undefined : byName.get(nearest);
@@ -186,8 +186,8 @@ export class ConfigFile {
     return interpolate(
       raw,
       {
-        get(name) {
-          const own = section.options.get(name);
+        get(name, within) {
+          const own = name === within ? undefined : section.options.get(name);
           return own === undefined ? variables.get(name) : { value: own.value, literal: false };
         },
         keys: () => [...section.options.keys(), ...variables.keys()],

@@ -65,7 +65,8 @@ function isFilter(context: Context): boolean {
 }
 
 async function createFactory(context: FactoryContext, options: CreateOptions): Promise<unknown> {
-  const { type, factory, place } = context;
+  const { type, factory } = context;
+  const place = context.keys.get("use") ?? context.place;
   const value = await loadFactory(factory, options, place);
   if (type === "app" && (factory.from === "ready" || isReadyApp(value))) return value;
   if (typeof value !== "function") {
@@ -73,7 +74,10 @@ async function createFactory(context: FactoryContext, options: CreateOptions): P
     throw new ConfigError("APP_WRONG_EXPORT", message, place);
   }
   const { log = silentLogger } = options;
-  const aid: FactoryAid = { log, placeOf: (key) => (key === undefined ? place : (context.keys.get(key) ?? place)) };
+  const aid: FactoryAid = {
+    log,
+    placeOf: (key) => (key === undefined ? context.place : (context.keys.get(key) ?? context.place)),
+  };
   const after = factory.from === "builtin" ? [aid] : [];
   const call = async (...before: unknown[]): Promise<unknown> => {
     try {
@@ -86,14 +90,14 @@ async function createFactory(context: FactoryContext, options: CreateOptions): P
   };
   switch (type) {
     case "app":
-      return expectValue(await call(), context);
+      return expectValue(await call(), context, place);
     case "composite":
-      return expectValue(await call(loaderOf(context, options)), context);
+      return expectValue(await call(loaderOf(context, options)), context, place);
     case "filter":
     case "server":
-      return expectFunction(await call(), context);
+      return expectFunction(await call(), context, place);
     case "filterApp":
-      return async (app: unknown) => expectValue(await call(app), context);
+      return async (app: unknown) => expectValue(await call(app), context, place);
     case "serverRunner":
       return async (app: unknown) => await call(app);
   }
@@ -112,14 +116,14 @@ function loaderOf(context: FactoryContext, options: CreateOptions): Loader {
   return { getApp: get("app"), getFilter: get("filter"), getServer: get("server") };
 }
 
-function expectValue(value: unknown, context: FactoryContext): unknown {
+function expectValue(value: unknown, context: FactoryContext, place: ConfigPlace): unknown {
   if (value !== undefined && value !== null) return value;
   const message = `the factory ${nameOf(context)} returned ${String(value)}; it must return an app`;
-  throw new ConfigError("APP_WRONG_EXPORT", message, context.place);
+  throw new ConfigError("APP_WRONG_EXPORT", message, place);
 }
 
-function expectFunction(value: unknown, context: FactoryContext): unknown {
+function expectFunction(value: unknown, context: FactoryContext, place: ConfigPlace): unknown {
   if (typeof value === "function") return value;
   const message = `the factory ${nameOf(context)} returned ${describeValue(value)}; it must return a function of an app`;
-  throw new ConfigError("APP_WRONG_EXPORT", message, context.place);
+  throw new ConfigError("APP_WRONG_EXPORT", message, place);
 }

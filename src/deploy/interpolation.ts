@@ -10,7 +10,10 @@ export interface Variable {
 }
 
 export interface Variables {
-  get(name: string): Variable | undefined;
+  /**
+   * @param within - the key in whose value the name stands: `port = %(port)s` means the one of the layer below
+   */
+  get(name: string, within: string | undefined): Variable | undefined;
   keys(): Iterable<string>;
 }
 
@@ -25,30 +28,30 @@ const MAX_DEPTH = 10;
  * @throws ConfigError CONFIG_INTERPOLATION with the place, the missing name and the raw value
  */
 export function interpolate(raw: string, variables: Variables, place: ConfigPlace): string {
-  return expand(raw, 1);
+  return expand(raw, place.key, 1);
 
   function fail(what: string): never {
     throw new ConfigError("CONFIG_INTERPOLATION", `${what}; the raw value is "${raw}"`, place);
   }
 
-  function expand(template: string, depth: number): string {
+  function expand(template: string, within: string | undefined, depth: number): string {
     if (!template.includes("%")) return template;
     if (depth > MAX_DEPTH) fail(`values refer to each other more than ${MAX_DEPTH} deep`);
     return template.replace(/%(?:%|\(([^)]+)\)s|.{0,20})/gs, (found, name: string | undefined) => {
       if (found === "%%") return "%";
       if (name === undefined) fail(`a % must be written %% or begin %(name)s, found "${found}"`);
-      return value(name, depth);
+      return value(name, within, depth);
     });
   }
 
-  function value(name: string, depth: number): string {
+  function value(name: string, within: string | undefined, depth: number): string {
     if (name.startsWith("env:")) {
       return process.env[name.slice(4)] ?? fail(`the environment has no variable ${name.slice(4)}`);
     }
-    const variable = variables.get(name);
+    const variable = variables.get(name, within);
     if (variable === undefined) {
       return fail(`%(${name})s is in neither this section nor [DEFAULT]${didYouMean(name, variables.keys())}`);
     }
-    return variable.literal ? variable.value : expand(variable.value, depth + 1);
+    return variable.literal ? variable.value : expand(variable.value, name, depth + 1);
   }
 }

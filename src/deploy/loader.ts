@@ -5,10 +5,12 @@ import { ConfigError } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { ConfigFile, type EvaluatedSection } from "./config-file.ts";
-import type { Conf, Context, FactoryContext, FactoryReference, FindContext, Kind, Protocol } from "./context.ts";
+import type { Conf, Context, FactoryContext, FindContext, Kind, Protocol } from "./context.ts";
 import { type EntryPoints, findEntryPoint, findPackageDirectory } from "./packages.ts";
+import { type FindNext, describeSection, take } from "./section.ts";
 import { didYouMean } from "./suggest.ts";
-import { overlay, wrap } from "./wrapping.ts";
+import { decodePath, isUri, moduleReference, splitOnce } from "./uri.ts";
+import { wrap } from "./wrapping.ts";
 
 export interface DescribeOptions {
   /** Section or entry point; wins over the URI's `#name`. Default "main". */
@@ -42,18 +44,6 @@ const GROUPS: Readonly<Record<Kind, readonly (readonly Protocol[])[]>> = {
   server: [["server", "serverRunner"]],
 };
 
-/** Keys that name a factory in place of `use`. */
-const PROTOCOL_KEYS: Readonly<Record<Kind, Readonly<Record<string, Protocol>>>> = {
-  app: {
-    "paste.app_factory": "app",
-    "paste.composite_factory": "composite",
-    "paste.composit_factory": "composite",
-    "propylon.app": "app",
-  },
-  filter: { "paste.filter_factory": "filter", "paste.filter_app_factory": "filterApp" },
-  server: { "paste.server_factory": "server", "paste.server_runner": "serverRunner" },
-};
-
 const NOTHING: Pick<FactoryContext, "localConf" | "keys"> = { localConf: {}, keys: new Map() };
 
 /**
@@ -79,9 +69,9 @@ class Loader {
   }
 
   describeUri(uri: string, request: Request): Context {
-    const [address = "", fragment] = splitOnce(uri, "#");
+    const [address, fragment] = splitOnce(uri, "#");
     const name = request.name ?? fragment;
-    const [scheme = "", rest] = splitOnce(address, ":");
+    const [scheme, rest] = splitOnce(address, ":");
     if (rest === undefined) {
       const message = `"${uri}" has no scheme (config:, egg:, package: or call:)`;
       throw new ConfigError("CONFIG_UNKNOWN_SCHEME", message, request.place);
@@ -166,7 +156,12 @@ class Loader {
     const filterWith = kind === "server" ? undefined : take(options, "filter-with");
     this.#require(take(options, "require"), section, file.directory);
     const prefix = found.split(":", 1)[0]!;
-    const context = describeBody(prefix, kind, section, options, { base: file.directory, next, find, log: this.#log });
+    const context = describeSection(prefix, kind, section, options, {
+      base: file.directory,
+      next,
+      find,
+      log: this.#log,
+    });
     if (filterWith === undefined) return context;
     const filter = next("filter", filterWith, "filter-with");
     return wrap("filter-with", [filter], context, section, new Map());
@@ -178,122 +173,5 @@ class Loader {
       if (!this.#builtins.has(name.toLowerCase()))
         findPackageDirectory({ package: name, base, normalise: true, place });
     }
-  }
-}
-
-type FindNext = (kind: Kind, name: string, key: string) => Context;
-
-interface Within {
-  readonly base: string;
-  /** What a value of this section names. */
-  readonly next: FindNext;
-  readonly find: FindContext;
-  readonly log: Logger;
-}
-
-/** What a section describes, its `filter-with` left aside. */
-function describeBody(
-  prefix: string,
-  kind: Kind,
-  section: EvaluatedSection,
-  options: Map<string, string>,
-  within: Within,
-): Context {
-  if (prefix === "pipeline") {
-    const names = need(options, "pipeline", section).split(/\s+/).filter(Boolean);
-    const last = names.pop();
-    if (last === undefined) throw new ConfigError("CONFIG_BAD_VALUE", "names no app", section.keys.get("pipeline"));
-    for (const key of options.keys()) {
-      const message = "a pipeline has only pipeline, filter-with, set and require";
-      throw new ConfigError("CONFIG_UNKNOWN_OPTION", message, section.keys.get(key));
-    }
-    const inner = within.next("app", last, "pipeline");
-    const filters = names.map((name) => within.next("filter", name, "pipeline"));
-    return wrap("pipeline", filters, inner, section, options);
-  }
-  if (prefix === "filter-app") {
-    const inner = within.next("app", need(options, "next", section), "next");
-    const filter = describeFactory("filter", "filter", section, options, within);
-    return wrap("filter-app", [filter], inner, section, options);
-  }
-  const composite = prefix === "composite" || prefix === "composit";
-  return describeFactory(kind, composite ? "composite" : kind, section, options, within);
-}
-
-/** By `use`, or by a key that names the factory itself. `called` is how `call:` is called in such a section. */
-function describeFactory(
-  kind: Kind,
-  called: Protocol,
-  section: EvaluatedSection,
-  options: Map<string, string>,
-  within: Within,
-): Context {
-  const use = take(options, "use");
-  if (use !== undefined) {
-    const target = within.next(kind, use, "use");
-    return overlay(
-      target.type === "wrapped" ? target : localise(target, use, called, within),
-      section,
-      options,
-      within.log,
-    );
-  }
-  const given = Object.keys(PROTOCOL_KEYS[kind]).filter((key) => options.has(key));
-  const [key] = given;
-  if (key === undefined) {
-    const hint = didYouMean("use", options.keys());
-    const message = `nothing says what it is: write "use = package:name#entry" or "use = call:./file.js:export"${hint}`;
-    throw new ConfigError("CONFIG_NO_LOADER", message, section.place);
-  }
-  if (given.length > 1) {
-    throw new ConfigError("CONFIG_AMBIGUOUS_SECTION", `has ${given.join(" and ")}; keep one`, section.place);
-  }
-  const reference = moduleReference(take(options, key)!, within.base, section.keys.get(key)!);
-  const factory: FactoryReference = key === "propylon.app" ? { ...reference, from: "ready" } : reference;
-  const { globalConf, keys, place } = section;
-  const localConf = Object.fromEntries(options);
-  return { type: PROTOCOL_KEYS[kind][key]!, factory, globalConf, localConf, keys, place, find: within.find };
-}
-
-/** A factory that a section names directly finds names in the section's file; `call:` is called as the section says. */
-function localise(target: FactoryContext, use: string, called: Protocol, { find }: Within): FactoryContext {
-  if (!isUri(use) || /^config:/i.test(use)) return target;
-  return { ...target, find, type: /^call:/i.test(use) ? called : target.type };
-}
-
-function moduleReference(text: string, base: string, place: ConfigPlace): FactoryReference & { from: "module" } {
-  const colon = text.lastIndexOf(":");
-  const [module, name] = [text.slice(0, Math.max(colon, 0)).trim(), text.slice(colon + 1).trim()];
-  if (module !== "" && name !== "") return { from: "module", module, base, export: name };
-  const message = `"${text}" is not module:export, such as ./app.js:makeApp or package:makeApp`;
-  throw new ConfigError("CONFIG_BAD_VALUE", message, place);
-}
-
-function need(options: Map<string, string>, key: string, { place }: EvaluatedSection): string {
-  const value = take(options, key);
-  if (value === undefined) throw new ConfigError("CONFIG_NO_LOADER", `the section needs "${key} = …"`, place);
-  return value;
-}
-
-function take(options: Map<string, string>, key: string): string | undefined {
-  const value = options.get(key);
-  options.delete(key);
-  return value;
-}
-
-function isUri(name: string): boolean {
-  return /^[a-zA-Z]+:/.test(name);
-}
-
-function splitOnce(text: string, separator: string): [string, string?] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function decodePath(path: string, place: ConfigPlace): string {
-  try {
-    return decodeURIComponent(path);
-  } catch (error) {
-    throw new ConfigError("CONFIG_BAD_VALUE", `"${path}" has a % that is not %XX`, place, { cause: error });
   }
 }

@@ -115,7 +115,7 @@ export function readServerSettings(
   for (const [key, text] of Object.entries(localConf)) {
     const option = known.find((option) => option.key === key || option.aliases.includes(key));
     if (option === undefined) {
-      const spellings = known.flatMap((option) => [option.key, ...option.aliases]);
+      const spellings = known.flatMap(({ key, aliases }) => aliases.concat(key));
       const message = `there is no such option${didYouMean(key, spellings)}`;
       throw new ConfigError("CONFIG_UNKNOWN_OPTION", message, placeOf(key));
     }

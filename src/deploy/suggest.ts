@@ -10,7 +10,7 @@ export function didYouMean(name: string, known: Iterable<string>): string {
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   // A third of the name may be wrong; case counts for nothing.
-  let limit = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let limit = Math.ceil(name.length / 3) + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < limit) {

@@ -1,0 +1,145 @@
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { fastCgiRequest } from "../../../src/client/fastcgi-request.ts";
+import { scgiRequest } from "../../../src/client/scgi-request.ts";
+import type { RunningServer } from "../../../src/deploy/servers.ts";
+import { type StartOptions, start } from "../../../src/deploy/start.ts";
+import type { Logger } from "../../../src/log.ts";
+
+let directory = "";
+let running: RunningServer | undefined;
+const warnings: string[] = [];
+const log: Logger = { error() {}, warn: (text) => void warnings.push(text), info() {}, debug() {} };
+
+const APP = `
+[app:main]
+use = call:./app.cjs:makeApp
+greeting = hello
+
+[app:fetch]
+use = call:./app.cjs:fetchApp
+`;
+
+beforeAll(() => {
+  directory = realpathSync(mkdtempSync(join(tmpdir(), "propylon-start-")));
+  writeFileSync(
+    join(directory, "app.cjs"),
+    `exports.makeApp = (globalConf, localConf) => (req, res) => {
+       if (req.url === "/throw") throw new Error("thrown");
+       res.end(localConf.greeting + " " + req.baseUrl + "|" + req.url);
+     };
+     exports.fetchApp = { fetch: (request) => new Response("fetched " + new URL(request.url).pathname) };`,
+  );
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  await running?.close();
+  running = undefined;
+  warnings.length = 0;
+});
+
+async function startText(server: string, options: StartOptions = {}): Promise<RunningServer> {
+  writeFileSync(join(directory, "app.ini"), `[server:main]\n${server}\n${APP}`);
+  running = await start("app.ini", { relativeTo: directory, log, ...options });
+  return running;
+}
+
+function params(url: string): [string, string][] {
+  return [
+    ["REQUEST_METHOD", "GET"],
+    ["SCRIPT_NAME", ""],
+    ["PATH_INFO", url],
+    ["REQUEST_URI", url],
+    ["QUERY_STRING", ""],
+    ["SERVER_PROTOCOL", "HTTP/1.1"],
+    ["SERVER_NAME", "localhost"],
+    ["SERVER_PORT", "80"],
+    ["CONTENT_LENGTH", "0"],
+  ];
+}
+
+function portOf({ where }: RunningServer): number {
+  return Number(/:(\d+)\/?$/.exec(where)?.[1]);
+}
+
+describe("start", () => {
+  it("serves FastCGI on a Unix socket and takes the socket away again", async () => {
+    const { where } = await startText("use = package:propylon#fcgi\nsocket = %(here)s/a.sock");
+    expect(where).toBe(`FastCGI on ${directory}/a.sock`);
+    const answer = await fastCgiRequest({ path: join(directory, "a.sock") }, { params: params("/x") });
+    expect(await text(answer.body)).toBe("hello |/x");
+    await running!.close();
+    running = undefined;
+    expect(existsSync(join(directory, "a.sock"))).toBe(false);
+  });
+
+  it("serves under a mount", async () => {
+    const server = await startText("use = egg:propylon#fcgi\nport = 0\nscriptName = /james");
+    const answer = await fastCgiRequest({ port: portOf(server) }, { params: params("/james/x") });
+    expect(await text(answer.body)).toBe("hello /james|/x");
+  });
+
+  it("serves SCGI over TCP, IPv6 too", async () => {
+    const server = await startText("use = package:propylon#scgi\nhost = ::1\nport = 0");
+    expect(server.where).toMatch(/^SCGI on \[::1\]:\d+$/);
+    const answer = await scgiRequest({ host: "::1", port: portOf(server) }, { params: params("/y") });
+    expect(await text(answer.body)).toBe("hello |/y");
+  });
+
+  it("serves HTTP for development, and answers 500 for an app that throws", async () => {
+    const server = await startText("use = egg:Paste#http\nport = 0\nuse_threadpool = true");
+    expect(server.where).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    expect(await (await fetch(`${server.where}z`)).text()).toBe("hello undefined|/z");
+    expect((await fetch(`${server.where}throw`)).status).toBe(500);
+  });
+
+  it("serves an app that has fetch", async () => {
+    const server = await startText("use = package:propylon#http\nport = 0", { appName: "fetch" });
+    expect(await (await fetch(`${server.where}f`)).text()).toBe("fetched /f");
+  });
+
+  it("serves under Paste's and flup's names and says once that their workers are not in force", async () => {
+    await startText("use = egg:PasteScript#flup_fcgi_fork\nhost = 127.0.0.1\nport = 0\nmaxSpare = 5\nmaxChildren = 9");
+    expect(warnings).toEqual([
+      expect.stringMatching(/app\.ini:1 \[server:main\] asks for processes, maxSpare, maxChildren/),
+    ]);
+  });
+
+  it("gives variables to server and app", async () => {
+    const server = await startText("use = egg:Paste#http\nport = %(port)s", { globalConf: { port: "0" } });
+    expect(await (await fetch(server.where)).text()).toContain("hello");
+  });
+
+  it.each([
+    ["use = package:propylon#fcgi\nport = 1\nsocket = x.sock", "CONFIG_BAD_VALUE", "not on both"],
+    ["use = package:propylon#fcgi\nhost = 127.0.0.1", "CONFIG_BAD_VALUE", "a host needs a port"],
+    ["use = package:propylon#fcgi\nport = 0\nsocket_mode = 0600", "CONFIG_BAD_VALUE", "with a socket only"],
+    ["use = package:propylon#fcgi\nprot = 0", "CONFIG_UNKNOWN_OPTION", 'did you mean "port"?'],
+    ["use = package:propylon#http\nsocket = x", "CONFIG_UNKNOWN_OPTION", "listens on host and port"],
+    ["use = egg:Paste#http\nssl_pem = x", "CONFIG_NOT_SUPPORTED", "no TLS"],
+    ["use = egg:PasteScript#flup_ajp_thread", "CONFIG_NOT_SUPPORTED", "AJP"],
+    ["use = package:propylon#fgci", "CONFIG_NO_ENTRY_POINT", 'did you mean "fcgi"?'],
+  ])("refuses %j with %s", async (server, code, wording) => {
+    const error = await startText(server).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code, place: { section: "server:main" } });
+    expect((error as Error).message).toContain(wording);
+  });
+
+  it("finds faults of the file before any code of the app is loaded", async () => {
+    const error = await startText("use = package:propylon#fcgi\nport = 0", { appName: "none" }).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({ code: "CONFIG_NO_SECTION" });
+  });
+
+  it("rejects if it cannot listen", async () => {
+    const first = await startText("use = package:propylon#fcgi\nport = 0");
+    const port = portOf(first);
+    writeFileSync(join(directory, "b.ini"), `[server:main]\nuse = package:propylon#fcgi\nport = ${port}\n${APP}`);
+    await expect(start("b.ini", { relativeTo: directory, log })).rejects.toThrow("EADDRINUSE");
+  });
+});
