@@ -53,6 +53,8 @@ export class ExchangeSocket extends EventEmitter {
   #dataStream: Readable | null = null;
   #params: Record<string, string> | null = null;
 
+  /** True while the response writes to this socket: kept by the response. */
+  assigned = false;
   /** True once the exchange is over or `destroy()` was called. */
   destroyed = false;
   /** True once 'close' was emitted. */

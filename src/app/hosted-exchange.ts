@@ -8,10 +8,10 @@ import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } fro
 import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
 import type { AppHost } from "./host.ts";
 import { createRequest } from "./request.ts";
-import { ResponseLine } from "./response-line.ts";
-import { announceDrain, createResponse } from "./response.ts";
+import { ResponseLine, type ResponseOwner } from "./response-line.ts";
+import { announceDrain, assign, createResponse } from "./response.ts";
 
-export class HostedExchange implements RequestSink, ExchangeHandle {
+export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwner {
   readonly head: RequestHead;
   readonly socket: ExchangeSocket;
   readonly line: ResponseLine;
@@ -24,6 +24,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
   #wanted = false;
   #bodyEnded = false;
   #bodyComplete = false;
+  #endPushed = false;
   #dataQueue: (Uint8Array | null)[] | null = null;
   #dataWanted = false;
   #bytesRead = 0;
@@ -35,11 +36,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
     this.head = head;
     this.#sink = sink;
     this.#host = host;
-    this.line = new ResponseLine(sink, {
-      maxResponseHeader: host.options.maxResponseHeader,
-      headOnly: variable(head.params, "REQUEST_METHOD") === "HEAD",
-      report: (problem) => this.report(problem),
-    });
+    this.line = new ResponseLine(sink, this);
     this.socket = new ExchangeSocket(this);
   }
 
@@ -111,6 +108,15 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
     }
   }
 
+  // The answer's line: ResponseOwner.
+
+  get maxResponseHeader(): number {
+    return this.#host.options.maxResponseHeader;
+  }
+  get headOnly(): boolean {
+    return this.request?.method === "HEAD";
+  }
+
   // The app's side: ExchangeHandle.
 
   get params(): Params {
@@ -126,7 +132,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
     return this.line.bytesSent;
   }
   get readable(): boolean {
-    return !this.#bodyComplete;
+    return !this.#endPushed;
   }
   get writable(): boolean {
     return !this.line.over;
@@ -138,7 +144,10 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
   wantBody(): void {
     this.#wanted = true;
     const queue = this.#queue;
-    if (queue === null) return;
+    if (queue === null) {
+      this.#pushEnd();
+      return;
+    }
     let next = 0;
     while (this.#wanted && next < queue.length) this.#push(queue[next++]!);
     this.#queue = next === queue.length ? null : queue.slice(next);
@@ -201,23 +210,29 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
   answered(): void {
     if (this.#closed || this.#answered) return;
     this.#answered = true;
-    if (this.request !== null && this.request.readableFlowing === null) this.request.resume();
+    if (this.request?.readableFlowing === null) {
+      this.#pushEnd();
+      this.request.resume();
+    }
     if (this.#bodyComplete || this.request === null) this.close(null);
-    else this.socket.close(null);
+    else this.#closeSocket(null);
   }
 
   /** The exchange is over on both sides. Without an error it has run its course. */
   close(error: Error | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.line.abandon(error ?? new Error("the exchange is over"));
+    this.line.abandon();
     this.#queue = null;
     this.#dataQueue = null;
-    if (!this.#bodyComplete || error !== null) {
-      this.socket.destroyed = true;
-      this.request?.destroy(connectionReset());
-    }
     this.socket.destroyed = true;
+    if (!this.#bodyComplete || error !== null) this.request?.destroy(connectionReset());
+    this.#closeSocket(error);
+  }
+
+  #closeSocket(error: Error | null): void {
+    // A response that never got as far as its head closes with its socket too.
+    if (this.response !== null && !this.socket.closed) assign(this.response);
     this.socket.close(error);
   }
 
@@ -232,8 +247,15 @@ export class HostedExchange implements RequestSink, ExchangeHandle {
     if (this.#bodyComplete || this.request === null) return;
     this.#bodyComplete = true;
     this.request.complete = true;
-    this.request.push(null);
+    // As long as nobody reads, the end need not be told: most requests have no body and are never read.
+    if (this.#wanted) this.#pushEnd();
     if (this.#answered) process.nextTick(closeWith, this, null);
+  }
+
+  #pushEnd(): void {
+    if (this.#endPushed || !this.#bodyComplete) return;
+    this.#endPushed = true;
+    this.request!.push(null);
   }
 
   #takeData(chunk: Uint8Array | null): void {

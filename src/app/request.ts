@@ -6,6 +6,7 @@ import type { HeaderOptions } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
+import { lazyObject } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
 export type IncomingMessageClass = new (socket: never) => IncomingMessage;
@@ -17,9 +18,7 @@ export interface GatewayRequest extends IncomingMessage {
   /** REQUEST_URI as the client sent it, the mount included. */
   originalUrl: string;
   /** The variables that the web server set; never a client's header. Frozen, without a prototype. */
-  readonly cgi: CgiVariables;
-  /** All variables, client headers (HTTP_*) among them: what node-fastcgi calls so. */
-  readonly cgiParams: Record<string, string>;
+  cgi: CgiVariables;
 }
 
 const PARAMS = Symbol("propylon.params");
@@ -37,36 +36,8 @@ interface HookedRequest extends GatewayRequest {
 export function cgi(request: IncomingMessage): CgiVariables {
   const params = (request as HookedRequest)[PARAMS];
   if (params === undefined) throw new TypeError("cgi(req): the request did not come through a propylon gateway");
-  const variables = serverVariables(params);
-  Object.defineProperty(request, "cgi", { value: variables, enumerable: true, configurable: true });
-  return variables;
+  return (request as HookedRequest).cgi;
 }
-
-/** Made when first asked for. Own accessors, since Express replaces prototypes. */
-const LAZY: PropertyDescriptorMap & ThisType<HookedRequest> = {
-  cgi: {
-    get() {
-      return cgi(this);
-    },
-    enumerable: true,
-    configurable: true,
-  },
-  /** node-fastcgi's name for `req.socket.params`. */
-  cgiParams: {
-    get() {
-      return (this.socket as unknown as ExchangeSocket).params;
-    },
-    enumerable: true,
-    configurable: true,
-  },
-  headersDistinct: {
-    get() {
-      return distinct(this.rawHeaders);
-    },
-    enumerable: true,
-    configurable: true,
-  },
-};
 
 /**
  * Makes the request that `params` describe.
@@ -92,8 +63,9 @@ export function createRequest(
   request.httpVersionMinor = line.httpVersionMinor;
   request.rawHeaders = rawHeaders;
   request.headers = headers;
+  request.headersDistinct = lazyObject(distinct, rawHeaders);
   request[PARAMS] = params;
-  Object.defineProperties(request, LAZY);
+  request.cgi = lazyObject(serverVariables, params);
   return request;
 }
 

@@ -14,18 +14,19 @@ const INFORMATIONAL = "HTTP/1.1 1";
 
 type WriteCallback = (error?: Error | null) => void;
 
-export interface ResponseLineOptions {
+/** Whose answer it is. */
+export interface ResponseOwner {
   /** A head of more bytes than this is answered 500 in its stead. */
   readonly maxResponseHeader: number;
   /** The request is HEAD: no body follows whatever the length says. */
   readonly headOnly: boolean;
   /** Hears of heads and bodies that cannot be sent as they are, and of warnings. */
-  readonly report: (problem: Error | string) => void;
+  report(problem: Error | string): void;
 }
 
 export class ResponseLine {
   readonly #sink: ResponseSink;
-  readonly #options: ResponseLineOptions;
+  readonly #owner: ResponseOwner;
   #headSent = false;
   #over = false;
   /** Body bytes that Content-Length still allows; Infinity without one. */
@@ -35,9 +36,9 @@ export class ResponseLine {
   /** Write callbacks that wait for the credit of the bytes before them: position, callback, position, callback … */
   #waiting: (number | WriteCallback)[] | null = null;
 
-  constructor(sink: ResponseSink, options: ResponseLineOptions) {
+  constructor(sink: ResponseSink, owner: ResponseOwner) {
     this.#sink = sink;
-    this.#options = options;
+    this.#owner = owner;
   }
 
   get headSent(): boolean {
@@ -77,7 +78,7 @@ export class ResponseLine {
     this.#over = true;
     if (this.#room > 0 && this.#room !== Number.POSITIVE_INFINITY) {
       const message = `the body ended ${this.#room} bytes short of its Content-Length`;
-      this.#options.report(new ResponseError("RESPONSE_BODY_SHORT", message));
+      this.#owner.report(new ResponseError("RESPONSE_BODY_SHORT", message));
       this.#sink.send({ type: "fail" });
     } else {
       this.#sink.send({ type: "end", appStatus: 0 });
@@ -91,7 +92,7 @@ export class ResponseLine {
   fail(problem: Error | string, status = 500, detail = ""): void {
     if (this.#over) return;
     this.#over = true;
-    this.#options.report(problem);
+    this.#owner.report(problem);
     if (this.#headSent) {
       this.#sink.send({ type: "fail" });
       return;
@@ -99,16 +100,18 @@ export class ResponseLine {
     this.#headSent = true;
     const { block, body } = errorAnswer(status, [], detail.replace(/[^\n\x20-\x7e]/g, "?"));
     this.#sink.send({ type: "head", status, block });
-    if (!this.#options.headOnly) this.#sink.send({ type: "body", chunk: Buffer.from(body) });
+    if (!this.#owner.headOnly) this.#sink.send({ type: "body", chunk: Buffer.from(body) });
     this.#sink.send({ type: "end", appStatus: 1 });
   }
 
-  /** The exchange is gone: nothing more is sent, whoever waits hears `error`. */
-  abandon(error: Error): void {
+  /** The exchange is gone: nothing more is sent, and whoever waits for bytes to leave hears so. */
+  abandon(): void {
     this.#over = true;
     const waiting = this.#waiting;
+    if (waiting === null) return;
     this.#waiting = null;
-    if (waiting !== null) for (const entry of waiting) if (typeof entry === "function") entry(error);
+    const error = Object.assign(new Error("the exchange is over"), { code: "ERR_STREAM_DESTROYED" });
+    for (const entry of waiting) if (typeof entry === "function") entry(error);
   }
 
   credit(bytes: number): void {
@@ -133,10 +136,10 @@ export class ResponseLine {
     }
     if (text.startsWith(INFORMATIONAL)) return split === text.length ? "" : this.#takeHead(text.slice(split));
     try {
-      const head = cgiResponseHead(split === text.length ? text : text.slice(0, split), this.#options);
-      for (const warning of head.warnings) this.#options.report(warning);
+      const head = cgiResponseHead(split === text.length ? text : text.slice(0, split), this.#owner);
+      for (const warning of head.warnings) this.#owner.report(warning);
       this.#headSent = true;
-      const bodyless = this.#options.headOnly || head.status === 204 || head.status === 304;
+      const bodyless = this.#owner.headOnly || head.status === 204 || head.status === 304;
       if (bodyless) this.#room = 0;
       else if (head.contentLength !== undefined) this.#room = head.contentLength;
       this.#sink.send({ type: "head", status: head.status, block: head.block });
@@ -151,7 +154,7 @@ export class ResponseLine {
     const whole = chunk.length <= this.#room;
     const piece = whole ? chunk : chunk.subarray(0, this.#room);
     if (!whole) {
-      this.#options.report(`a body of more than its Content-Length was cut by ${chunk.length - this.#room} bytes`);
+      this.#owner.report(`a body of more than its Content-Length was cut by ${chunk.length - this.#room} bytes`);
       if (piece.length === 0) return;
     }
     this.#room -= piece.length;

@@ -21,10 +21,21 @@ export function createResponse(
 ): ServerResponse {
   const response = new ResponseClass(request) as HookedResponse;
   response[LINE] = socket;
+  show(response, socket);
   response.writeHead = writeHead as HookedResponse["writeHead"];
   response.end = end as HookedResponse["end"];
-  response.assignSocket(socket as never);
   return response;
+}
+
+/**
+ * Gives the response its socket for good, by node's own method: what it wrote so far is written out, and it closes when
+ * the socket does. Until then the socket is only there to be seen.
+ */
+export function assign(response: ServerResponse): void {
+  const socket = (response as HookedResponse)[LINE];
+  if (socket.assigned) return;
+  socket.assigned = true;
+  response.assignSocket(socket as never);
 }
 
 /**
@@ -38,10 +49,17 @@ export function announceDrain(response: ServerResponse): void {
   response.assignSocket(socket as never);
 }
 
+/** Node sets `socket` so too, whatever its type declaration says. */
+function show(response: { socket: unknown }, socket: ExchangeSocket | null): void {
+  response.socket = socket;
+}
+
 /** A CGI answer has no chunks: the web server frames the body. */
 function writeHead(this: HookedResponse, ...args: unknown[]): HookedResponse {
   (prototypeOf(this).writeHead as (...args: unknown[]) => unknown).apply(this, args);
   this.chunkedEncoding = false;
+  // Within end() there is no socket, and what is written waits for its end.
+  if (this.socket !== null) assign(this);
   return this;
 }
 
@@ -53,13 +71,16 @@ function end(this: HookedResponse, ...args: unknown[]): HookedResponse {
   const genuine = prototypeOf(this).end as (...args: unknown[]) => HookedResponse;
   const socket = this[LINE];
   if (this.writableEnded || this.socket === null) return genuine.apply(this, args);
-  this.detachSocket(socket as never);
+  if (socket.assigned) this.detachSocket(socket as never);
+  else show(this, null);
+  socket.assigned = false;
   try {
     genuine.apply(this, args);
   } finally {
-    this.assignSocket(socket as never);
+    if (socket.closed) show(this, socket);
+    else assign(this);
   }
-  socket.end();
+  if (!socket.closed) socket.end();
   return this;
 }
 

@@ -2,7 +2,7 @@
 import { RequestError } from "../errors.ts";
 import type { Params } from "../exchange.ts";
 import { announcedLength, type ClientFraming, framingHeaders } from "./body-framing.ts";
-import { type HeaderRule, headerName } from "./header-names.ts";
+import { type HeaderName, type HeaderRule, headerName } from "./header-names.ts";
 import { type Mount, reconcileTarget } from "./mount.ts";
 import { valueAt } from "./variables.ts";
 
@@ -38,6 +38,7 @@ export interface RequestHeaders {
   readonly contentLength: number | undefined;
 }
 
+const LETTER_H = 0x48;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/;
 
 /**
@@ -57,8 +58,9 @@ export function requestLine(params: Params, mount: string): RequestLine {
   let queryString: string | undefined;
   let documentUri: string | undefined;
   let scriptFilename: string | undefined;
-  // One scan finds all eight. Length and one telling letter rule nearly all other names out before a comparison.
-  for (let at = base, last = base + 4 * count; at < last; at += 4) {
+  // One scan finds all eight, from the end since the last of a repeated variable counts. Length and one telling letter
+  // rule nearly all other names out before a comparison.
+  for (let at = base + 4 * (count - 1); at >= base; at -= 4) {
     const start = offsets[at] as number;
     const end = offsets[at + 1] as number;
     switch (end - start) {
@@ -116,13 +118,13 @@ export function requestLine(params: Params, mount: string): RequestLine {
  * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
  * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
  *
- * What can be wrong is checked at once; `headers` and `rawHeaders` are made together when one of them is first read.
- *
  * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes, or comes twice and differs.
  * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
  */
 export function requestHeaders(params: Params, options: HeaderOptions): RequestHeaders {
-  return new LazyHeaders(params, options);
+  const contentLength = announcedLength(params);
+  const { headers, rawHeaders } = collect(params, options, contentLength);
+  return { headers, rawHeaders, contentLength };
 }
 
 interface HeaderLists {
@@ -130,26 +132,16 @@ interface HeaderLists {
   readonly headers: Record<string, string | string[]>;
 }
 
-class LazyHeaders implements RequestHeaders {
-  readonly contentLength: number | undefined;
-  readonly #params: Params;
-  readonly #options: HeaderOptions;
-  #lists: HeaderLists | undefined;
+/** The headers of the last request in their order: web servers send the same names in the same places. */
+const places: HeaderName[] = [];
+const MAX_PLACES = 64;
 
-  constructor(params: Params, options: HeaderOptions) {
-    this.contentLength = announcedLength(params);
-    this.#params = params;
-    this.#options = options;
-    if (options.conflictingHeaders === "refuse") this.#lists = collect(params, options, this.contentLength);
-  }
-
-  get rawHeaders(): string[] {
-    return (this.#lists ??= collect(this.#params, this.#options, this.contentLength)).rawHeaders;
-  }
-
-  get headers(): Record<string, string | string[]> {
-    return (this.#lists ??= collect(this.#params, this.#options, this.contentLength)).headers;
-  }
+function headerAt(block: string, start: number, end: number, place: number): HeaderName {
+  const last = places[place];
+  if (last !== undefined && last.variable.length === end - start && block.startsWith(last.variable, start)) return last;
+  const name = headerName(block.slice(start, end));
+  if (place < MAX_PLACES) places[place] = name;
+  return name;
 }
 
 function collect(params: Params, options: HeaderOptions, length: number | undefined): HeaderLists {
@@ -158,11 +150,12 @@ function collect(params: Params, options: HeaderOptions, length: number | undefi
   const headers: HeaderLists["headers"] = {};
   const framing: ClientFraming = {};
   let repeated: Set<string> | undefined;
+  let place = 0;
 
   for (let at = base, last = base + 4 * count; at < last; at += 4) {
     const start = offsets[at] as number;
-    if (block[start + 4] !== "_" || block.slice(start, start + 5) !== "HTTP_") continue;
-    const { raw, key, rule, trusted } = headerName(block.slice(start, offsets[at + 1]));
+    if (block.charCodeAt(start) !== LETTER_H || !block.startsWith("HTTP_", start)) continue;
+    const { raw, key, rule, trusted } = headerAt(block, start, offsets[at + 1] as number, place++);
     if (rule === "drop") continue;
     const value = trim(valueAt(params, at));
     if (rule === "framing") {

@@ -9,13 +9,13 @@ const NAME = /^[A-Za-z0-9_]{1,256}$/;
 const CLIENT_HEADER = /^(?:REDIRECT_)*HTTP_/;
 
 /**
- * The value of the first variable called `name`, byte for byte. `undefined` where it was not sent, "" where it was sent
- * empty.
+ * The value of the variable called `name`, byte for byte. `undefined` where it was not sent, "" where it was sent empty.
+ * Of a repeated one the last counts: nginx sends a variable of its stock file and then the line that overrides it.
  */
 export function variable(params: Params, name: string): string | undefined {
   const { block, offsets, base } = params;
   const length = name.length;
-  for (let at = base, end = base + 4 * params.count; at < end; at += 4) {
+  for (let at = base + 4 * (params.count - 1); at >= base; at -= 4) {
     const start = offsets[at] as number;
     if ((offsets[at + 1] as number) - start === length && block.startsWith(name, start)) {
       return block.slice(offsets[at + 2], offsets[at + 3]);
@@ -32,19 +32,19 @@ export function valueAt(params: Params, at: number): string {
 /**
  * What the web server says of the request: `REMOTE_USER`, `HTTPS`, `SSL_*`, `SERVER_*` and the like, "" where it was
  * sent empty. Nothing that a client can set by a header of its own is in it (no `HTTP_*`, no `REDIRECT_HTTP_*`). The
- * first of a repeated variable counts. Names other than 1 to 256 letters, digits and underscores are dropped.
+ * last of a repeated variable counts. Names other than 1 to 256 letters, digits and underscores are dropped.
  */
 export function serverVariables(params: Params): CgiVariables {
   const variables: Record<string, string> = Object.create(null);
   for (const [name, value] of pairs(params)) {
-    if (!CLIENT_HEADER.test(name)) variables[name] ??= value;
+    if (!CLIENT_HEADER.test(name)) variables[name] = value;
   }
   return Object.freeze(variables);
 }
 
 /**
  * Every variable, `HTTP_*` included, as a plain copy without a prototype. A repeated header is joined with `, ` (a
- * Cookie with `; `), of other repeats the first counts. `HTTP_PROXY` is left out: no header may pass for the setting of
+ * Cookie with `; `), of other repeats the last counts. `HTTP_PROXY` is left out: no header may pass for the setting of
  * that name (CVE-2016-5385).
  */
 export function allVariables(params: Params): Record<string, string> {
@@ -52,8 +52,8 @@ export function allVariables(params: Params): Record<string, string> {
   for (const [name, value] of pairs(params)) {
     if (name === "HTTP_PROXY") continue;
     const before = variables[name];
-    if (before === undefined) variables[name] = value;
-    else if (name.startsWith("HTTP_")) variables[name] = before + (name === "HTTP_COOKIE" ? "; " : ", ") + value;
+    const joined = before !== undefined && name.startsWith("HTTP_");
+    variables[name] = joined ? before + (name === "HTTP_COOKIE" ? "; " : ", ") + value : value;
   }
   return variables;
 }

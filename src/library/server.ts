@@ -1,10 +1,11 @@
 /** The library's server: used as `http.Server` is, it answers a web server over FastCGI or SCGI. */
 import { EventEmitter } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import { AppHost } from "../app/host.ts";
+import { lazyObject } from "../app/lazy-object.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -18,6 +19,9 @@ const ROLE_EVENTS = { responder: "request", authorizer: "authorize", filter: "fi
 
 /** The descriptor of a web server's listening socket in the process it has spawned (FastCGI 1.0 section 2.2). */
 const FCGI_LISTENSOCK_FILENO = 0;
+
+/** What node-fastcgi calls `req.socket.params`. */
+type LibraryRequest = IncomingMessage & { cgiParams?: Record<string, string> };
 
 /**
  * Events: `request`, `authorize` and `filter` (req, res); `listening`, `close`, `error` (ListenError);
@@ -35,8 +39,9 @@ export class Server extends EventEmitter {
     super({ captureRejections: true });
     Object.assign(this, { [EventEmitter.captureRejectionSymbol]: this.#rejected });
     const log = options.log ?? silentLogger;
-    const handle = (event: string) => (request: { socket: unknown }, response: ServerResponse) => {
-      if (this.timeout > 0) (request.socket as ExchangeSocket).setTimeout(this.timeout);
+    const handle = (event: string) => (request: LibraryRequest, response: ServerResponse) => {
+      request.cgiParams = lazyObject(paramsOf, request.socket as unknown as ExchangeSocket);
+      if (this.timeout > 0) (request.socket as unknown as ExchangeSocket).setTimeout(this.timeout);
       this.emit(event, request, response);
     };
     const host = new AppHost({
@@ -139,6 +144,10 @@ export class Server extends EventEmitter {
     if ((Object.values(ROLE_EVENTS) as (string | symbol)[]).includes(event)) request?.socket?.fail(error);
     else this.emit("error", error);
   }
+}
+
+function paramsOf(socket: ExchangeSocket): Record<string, string> {
+  return socket.params;
 }
 
 function toAddress(args: unknown[]): ListenAddress {

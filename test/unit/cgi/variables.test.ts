@@ -12,8 +12,8 @@ describe("variable", () => {
     ["", "nameless"],
   ]);
 
-  it("gives the first pair of exactly that name", () => {
-    expect(variable(params, "SERVER_NAME")).toBe("one");
+  it("gives the last pair of exactly that name", () => {
+    expect(variable(params, "SERVER_NAME")).toBe("three");
     expect(variable(params, "SERVER_NAMES")).toBe("two");
   });
 
@@ -53,12 +53,12 @@ describe("serverVariables", () => {
     });
   });
 
-  it("keeps the first of a repeated variable", () => {
+  it("keeps the last of a repeated variable", () => {
     const params = paramsOf([
       ["REMOTE_USER", ""],
-      ["REMOTE_USER", "mallory"],
+      ["REMOTE_USER", "arthur"],
     ]);
-    expect(serverVariables(params)["REMOTE_USER"]).toBe("");
+    expect(serverVariables(params)["REMOTE_USER"]).toBe("arthur");
   });
 
   it("is frozen and has no prototype to pollute", () => {
@@ -83,7 +83,7 @@ describe("serverVariables", () => {
 });
 
 describe("allVariables", () => {
-  it("joins repeated headers and keeps the first of any other repeat", () => {
+  it("joins repeated headers and keeps the last of any other repeat", () => {
     const params = paramsOf([
       ["HTTP_X_DUP", "1"],
       ["HTTP_X_DUP", "2"],
