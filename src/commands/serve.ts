@@ -1,7 +1,7 @@
-/** `propylon serve`: starts a configured server and sees it through to its end. */
-import type { RunningServer } from "../deploy/servers.ts";
+/** `propylon serve`: starts the server that a file configures. */
 import { start } from "../deploy/start.ts";
-import { type Logger, stderrLogger } from "../log.ts";
+import { stderrLogger } from "../log.ts";
+import { endWith } from "./ending.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface ServeFlags {
@@ -10,9 +10,6 @@ export interface ServeFlags {
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
-
-/** Signals that end the server, and the exit code when one comes a second time. */
-const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Resolves when the server listens; the process then lives until a signal or a failure ends it. */
 export async function serve(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {
@@ -25,8 +22,7 @@ export async function serve(target: string, variables: readonly string[], flags:
     const { appName = fragment, serverName } = flags;
     const running = await start(file, { appName, serverName, globalConf, log });
     say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
-    stopOnSignals(running, log);
-    stopOnFailure(running, log);
+    endWith(running, log);
   } catch (error) {
     reportFailure(error, verbose);
     process.exit(exitCodeOf(error));
@@ -46,37 +42,4 @@ function parseVariables(variables: readonly string[]): Record<string, string> {
     return [variable.slice(0, at), variable.slice(at + 1)];
   });
   return Object.fromEntries(pairs);
-}
-
-function stopOnSignals(running: RunningServer, log: Logger): void {
-  let stopping = false;
-  for (const [signal, code] of Object.entries(STOP_SIGNALS)) {
-    process.on(signal, () => {
-      if (stopping) process.exit(code);
-      stopping = true;
-      log.info(`${signal}: answering what is in hand, then stopping (once more to stop at once)`);
-      void running.close().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error(String(error));
-          process.exit(1);
-        },
-      );
-    });
-  }
-}
-
-/**
- * Node would end the process at once. State may be broken after an exception that nobody caught, so it ends here too,
- * but the other requests in hand are answered first.
- */
-function stopOnFailure(running: RunningServer, log: Logger): void {
-  let failed = false;
-  process.on("uncaughtException", (error, origin) => {
-    log.error(`${origin}: ${error instanceof Error ? error.stack : String(error)}`);
-    if (failed) return;
-    failed = true;
-    log.error("answering what is in hand, then exiting with 1");
-    void running.close().finally(() => process.exit(1));
-  });
 }

@@ -93,7 +93,7 @@ describe("adaptApp", () => {
     ["a string", "app", 'gives the string "app"'],
     ["an object of another kind", { listen() {}, name: "x" }, "gives an Object with listen, name"],
     ["a module without a default", { makeApp() {} }, "gives an Object with makeApp"],
-    ["a class", class App {}, "gives the class App; an instance was expected"],
+    ["a class", class App extends Map {}, "gives the class App; an instance was expected"],
     ["a server without a handler", createServer(), "gives an http.Server without a request listener"],
   ])("refuses %s and says what it found", async (_name, value, text) => {
     const error = await adaptApp(value, WHERE).catch((reason: unknown) => reason);
