@@ -202,10 +202,11 @@ export class ConfigFile {
     return Object.hasOwn(this.#defaults, key) || (Object.hasOwn(inherited, key) && !Object.hasOwn(caller, key));
   }
 
-  #warnHidden(place: ConfigPlace, key: string): void {
-    const where = `${place.file}:${place.line} [${place.section}]`;
+  #warnHidden({ file, line, section }: ConfigPlace, key: string): void {
+    const hider = Object.hasOwn(this.#defaults, key) ? "[DEFAULT]" : "the file that names this one";
     const advice = `write "set ${key} = …" to change it for this section`;
-    this.#surroundings.log.warn(`${where} ${key}: has no effect, because [DEFAULT] has the same key; ${advice}`);
+    const message = `${file}:${line} [${section}] ${key}: has no effect, because ${hider} has the same key; ${advice}`;
+    this.#surroundings.log.warn(message);
   }
 }
 
