@@ -35,7 +35,7 @@ export class Connection implements Wire, Timed {
   readonly #outflow: Outflow;
   #waiting: Waiting = "firstByte";
   #deadline: number;
-  #stallDeadline: number = NEVER;
+  #stallDeadline = NEVER;
   /** Inside the loop over a received chunk: its output leaves at the end of it. */
   #reading = false;
   /** A flush is due in this tick. */

@@ -5,23 +5,23 @@ export interface Timed {
   sweep(now: number): void;
 }
 
-/** Never. */
-export const NEVER: number = Number.POSITIVE_INFINITY;
+/** Later than any deadline. A small integer, which V8 keeps in an object without allocating. */
+export const NEVER = 0x3fff_ffff;
 
 const LONGEST_TICK = 250;
 const SHORTEST_TICK = 10;
 
 /**
- * Counts milliseconds in which the event loop ran. A tick that comes late counts as one tick only: when an app has
- * blocked the loop for a minute, no peer is to blame for having been silent meanwhile.
+ * Counts ticks in which the event loop ran, and not time: when an app has blocked the loop for a minute, that is one
+ * tick, and no peer is to blame for having been silent meanwhile. So a busy loop makes timeouts longer, never shorter.
  */
 export class Deadlines {
-  /** Milliseconds since the clock first ran; it stands still while nothing is timed. */
+  /** Ticks since the clock first ran; it stands still while nothing is timed. */
   now = 0;
-  readonly #tick: number;
+  /** Milliseconds. */
+  readonly tick: number;
   readonly #timed: ReadonlySet<Timed>;
   #timer: NodeJS.Timeout | null = null;
-  #last = 0;
 
   /**
    * @param timed looked at on each tick.
@@ -29,19 +29,17 @@ export class Deadlines {
    */
   constructor(timed: ReadonlySet<Timed>, shortest: number) {
     this.#timed = timed;
-    this.#tick = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, Math.floor(shortest / 4)));
+    this.tick = Math.max(SHORTEST_TICK, Math.min(LONGEST_TICK, Math.floor(shortest / 4)));
   }
 
-  /** The deadline of a timeout that begins now: never early, late by at most two ticks. 0 stands for never. */
+  /** The deadline of a timeout that begins now: never early, and late by two ticks if the loop is not busy. 0 is never. */
   in(milliseconds: number): number {
-    return milliseconds === 0 ? NEVER : this.now + milliseconds + this.#tick;
+    return milliseconds === 0 ? NEVER : Math.min(NEVER, this.now + Math.ceil(milliseconds / this.tick) + 1);
   }
 
   /** Runs while anything is timed. Does not keep the process alive. */
   run(): void {
-    if (this.#timer !== null) return;
-    this.#last = performance.now();
-    this.#timer = setInterval(() => this.#sweep(), this.#tick).unref();
+    this.#timer ??= setInterval(() => this.#sweep(), this.tick).unref();
   }
 
   #sweep(): void {
@@ -50,9 +48,7 @@ export class Deadlines {
       this.#timer = null;
       return;
     }
-    const time = performance.now();
-    this.now += Math.min(time - this.#last, 2 * this.#tick);
-    this.#last = time;
+    this.now++;
     for (const each of this.#timed) each.sweep(this.now);
   }
 }

@@ -49,16 +49,15 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** `#unread` has reached its window and the connection is held. */
   #full = false;
   #mayStall = false;
-  #stallDeadline: number = NEVER;
+  #stallDeadline = NEVER;
   #headSent = false;
-  #headDeadline: number = NEVER;
+  #headDeadline = NEVER;
   /** Bytes of the answer's body that are not with the socket yet, and those that are but have not left. */
   #made = 0;
   #underway = 0;
   #stderrBytes = 0;
-  /** Milliseconds spent waiting for the body, for `minBodyRate`. */
+  /** Ticks spent waiting for the body, for `minBodyRate`. */
   #waited = 0;
-  #swept = 0;
 
   constructor(wire: Wire) {
     this.wire = wire;
@@ -95,7 +94,6 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       if (this.#bodyLength() === 0) this.#endBody();
       this.inputDeadline = clock.in(options.bodyTimeout);
       this.#headDeadline = this.#headSent ? NEVER : clock.in(options.requestTimeout);
-      this.#swept = clock.now;
     }
   }
 
@@ -114,7 +112,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     let chunk = content;
     if (type === "body") {
       const length = this.#bodyLength();
-      const room = this.#bodyEnded ? 0 : length === UNKNOWN_LENGTH ? NEVER : length - this.#received;
+      const room = this.#bodyEnded ? 0 : length === UNKNOWN_LENGTH ? chunk.length : length - this.#received;
       if (chunk.length > room) {
         counters.extraBytes += chunk.length - room;
         chunk = chunk.subarray(0, room);
@@ -180,11 +178,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       if (!waiting) this.inputDeadline = clock.in(options.bodyTimeout);
       else if (now >= this.inputDeadline) return this.abort("BODY_TIMEOUT", 408);
       if (waiting && options.minBodyRate > 0) {
-        this.#waited += now - this.#swept;
         const due = options.bodyTimeout + (1000 * this.#received) / options.minBodyRate;
-        if (this.#waited > due) return this.abort("BODY_TIMEOUT", 408);
+        if (++this.#waited * clock.tick > due) return this.abort("BODY_TIMEOUT", 408);
       }
-      this.#swept = now;
     }
     if (now >= this.#headDeadline) this.abort("REQUEST_TIMEOUT", 504);
     else if (now >= this.#stallDeadline) this.abort("MUX_STALLED", 503);

@@ -32,16 +32,18 @@ export class FastCgiBinding implements Binding {
   #requestsLeft: number;
   #badRecordsLeft: number;
   /** No request is begun any more: the connection closes with those that are open. */
-  #last = false;
+  #last: boolean;
   #closed = false;
 
   constructor(wire: Wire) {
     const { options } = wire.setting;
     this.wire = wire;
+    this.#last = wire.overloaded;
     this.#reader = new FastCgiReader(options);
     this.#badRecordsLeft = options.badRecordsPerConnection;
     // Spread, so that connections which were opened together are not closed together.
-    this.#requestsLeft = options.keepaliveRequests === 0 ? NEVER : options.keepaliveRequests * (1 + Math.random() / 10);
+    const spread = Math.floor((options.keepaliveRequests * Math.random()) / 10);
+    this.#requestsLeft = options.keepaliveRequests === 0 ? NEVER : options.keepaliveRequests + spread;
   }
 
   get busy(): boolean {

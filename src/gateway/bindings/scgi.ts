@@ -116,7 +116,7 @@ export class ScgiBinding implements Binding {
       case "requestError":
         this.wire.setting.log.info(`refused a request: ${event.error.message}`);
         this.#exchange = new ScgiExchange(this);
-        return this.#exchange.refuse(event.error.statusHint);
+        return this.#exchange.unreadable(event.error.statusHint);
     }
   }
 }
@@ -131,6 +131,12 @@ class ScgiExchange extends ExchangeLine {
 
   begin(params: Params, contentLength: number): void {
     this.dispatch("scgi", "responder", params, false, contentLength);
+  }
+
+  /** The variables cannot be used, so nobody knows where the request ends. */
+  unreadable(status: number): void {
+    this.refuse(status);
+    this.complete();
   }
 
   protected writeHead(block: string): void {

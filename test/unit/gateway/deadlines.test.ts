@@ -24,14 +24,14 @@ describe("the coarse clock", () => {
     expect(new Deadlines(new Set(), 1000).in(0)).toBe(NEVER);
   });
 
-  it("counts a blocked event loop as one late tick", () => {
-    const clock = new Deadlines(new Set([{ sweep: () => {} }]), 1000);
+  it("counts a blocked event loop as one tick", async () => {
+    vi.useRealTimers();
+    const clock = new Deadlines(new Set([{ sweep: () => {} }]), 40);
     clock.run();
-    const blocked = performance.now() + 60_000;
-    vi.spyOn(performance, "now").mockReturnValue(blocked);
-    vi.advanceTimersByTime(250);
-    expect(clock.now).toBeLessThanOrEqual(500);
-    vi.restoreAllMocks();
+    const blocked = performance.now() + 150;
+    while (performance.now() < blocked);
+    await new Promise(setImmediate);
+    expect(clock.now).toBeLessThanOrEqual(2);
   });
 
   it("stands still while nothing is timed, and runs again when asked to", () => {

@@ -313,7 +313,7 @@ describe("a FastCGI connection", () => {
     first.send(get({ keep: true }));
     await first.ended1();
     const second = await open();
-    second.send(get());
+    second.send(get({ keep: true }));
     await second.closes();
     expect(second.stdout()).toMatch(/^Status: 503 [^]*Retry-After: 1\r\n/);
     expect(second.ends()).toEqual([{ appStatus: 0, protocolStatus: OVERLOADED }]);

@@ -91,7 +91,7 @@ describe("an SCGI request", () => {
 
   it("is answered 431 where it has too many variables", async () => {
     const app = new TestApp();
-    const peer = await (await start(app, { ...SCGI, options: { maxParams: 8, drainAfterResponseTime: 50 } })).open();
+    const peer = await (await start(app, { ...SCGI, options: { maxParams: 8 } })).open();
     peer.send(scgi("", 0, { A: "1", B: "2", C: "3" }));
     await peer.closes();
     expect(peer.text).toContain("Status: 431 ");
