@@ -4,17 +4,33 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { type Front, INSTALLED, startWebServer } from "../support/front.ts";
+import { type Front, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
 import { SampleApps } from "../support/sample-apps.ts";
 import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
 import { type App, APPS, type Row, ROWS } from "./request-table.ts";
 
-/** How the bytes travel, and what a front says of itself. */
+type Headers = Record<string, string>;
+
+/** How the bytes travel, when, and what a front says of itself. */
 const NOT_COMPARED = new Set([
   ...["date", "connection", "keep-alive", "transfer-encoding", "content-length"],
   ...["server", "via"],
 ]);
+
+/** What a front does to the headers of any answer, done to the expected ones. */
+const FRONT_CHANGES: Record<ServerName, (expected: Headers, got: Headers, status: number) => void> = {
+  // No type where there is no body.
+  apache: (expected, _got, status) => {
+    if (status === 204 || status === 304) delete expected["content-type"];
+  },
+  // It cuts ranges out of an answer by itself, and leaves out a header without a value.
+  lighttpd: (expected, got) => {
+    if (got["accept-ranges"] === "bytes") expected["accept-ranges"] = "bytes";
+    for (const name of Object.keys(expected)) if (expected[name] === "") delete expected[name];
+  },
+  nginx: () => {},
+};
 
 const PREFIXES = ["", "/james"] as const;
 
@@ -42,7 +58,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
+/** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
+const ASKED = CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === ""));
+
+describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   let front: Front;
 
   describe.skipIf(!INSTALLED.has(configuration.server))("answers as node http does", () => {
@@ -58,15 +77,14 @@ describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (
 
     it.each(APPS)("to the whole table, in %s", async (app) => {
       const differences: string[] = [];
-      for (const row of ROWS) {
-        if (row.not?.includes(app) === true || row.frontDiffers?.(configuration) !== undefined) continue;
-        const [expected, got] = await Promise.all([
+      await eachOf(ROWS, async (row) => {
+        if (row.not?.includes(app) === true || row.frontDiffers?.(configuration) !== undefined) return;
+        const difference = await Promise.all([
           askNode(configuration.prefix, app, row),
           ask(front.url, configuration.prefix, app, row),
-        ]);
-        const difference = compare(expected, got);
+        ]).then(([expected, got]) => compare(expected, got, configuration), String);
         if (difference !== undefined) differences.push(`${row.title}: ${difference}`);
-      }
+      });
       expect(differences).toEqual([]);
     });
   });
@@ -77,6 +95,15 @@ it("has at least sixty requests for each app", () => {
     expect(ROWS.filter((row) => row.not?.includes(app) !== true).length).toBeGreaterThanOrEqual(60);
   }
 });
+
+/** Runs `task` for each item, a few at a time. */
+async function eachOf<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
+  const left = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of left) await task(item);
+  };
+  await Promise.all(Array.from({ length: 6 }, worker));
+}
 
 function backendOf({ protocol, transport, mount }: Configuration): string {
   return `${protocol} ${transport} ${mount}`;
@@ -96,14 +123,15 @@ function ask(origin: string, prefix: string, app: App, row: Row): Promise<Answer
   return call(origin, { ...row, path: prefix + row.path, headers: ["X-App", app, ...(row.headers ?? [])] });
 }
 
-function compare(expected: Answer, got: Answer): string | undefined {
+function compare(expected: Answer, got: Answer, { server }: Configuration): string | undefined {
   if (got.status !== expected.status) {
     return `status ${got.status}, expected ${expected.status}; body ${JSON.stringify(String(got.body.subarray(0, 200)))}`;
   }
   if (got.complete !== expected.complete) return `complete: ${got.complete}, expected ${expected.complete}`;
   const [a, b] = [comparable(expected), comparable(got)];
-  if (JSON.stringify(a) !== JSON.stringify(b)) {
-    const wrong = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name]);
+  FRONT_CHANGES[server](a, b, got.status);
+  const wrong = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name]);
+  if (wrong.length > 0) {
     return wrong.map((name) => `${name} is ${show(b[name])}, expected ${show(a[name])}`).join("; ");
   }
   if (!got.body.equals(expected.body)) {
@@ -113,14 +141,14 @@ function compare(expected: Answer, got: Answer): string | undefined {
 }
 
 /** Repeats are joined, but for Set-Cookie, which may not be: some fronts do the same. */
-function comparable({ headers }: Answer): Record<string, string> {
-  const all: Record<string, string> = {};
+function comparable({ headers }: Answer): Headers {
+  const all: Headers = {};
   for (const [name, value] of headers) {
     if (NOT_COMPARED.has(name)) continue;
     const separator = name === "set-cookie" ? "\n" : ", ";
     all[name] = name in all ? all[name] + separator + value : value;
   }
-  return Object.fromEntries(Object.entries(all).sort(([x], [y]) => (x < y ? -1 : 1)));
+  return all;
 }
 
 function show(value: string | undefined): string {

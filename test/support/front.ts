@@ -25,7 +25,11 @@ export const { findWebServer, startWebServer, freePort } = (await import(
 
 /** The servers that this machine has; a test of another one is skipped, and `npm test` says what to install. */
 export const INSTALLED: ReadonlySet<ServerName> = new Set(
-  (await Promise.all(
-    (["apache", "lighttpd", "nginx"] as const).map(async (name) => ((await findWebServer(name)) === null ? [] : [name])),
-  )).flat(),
+  (
+    await Promise.all(
+      (["apache", "lighttpd", "nginx"] as const).map(async (name) =>
+        (await findWebServer(name)) === null ? [] : [name],
+      ),
+    )
+  ).flat(),
 );

@@ -22,6 +22,8 @@ export interface Answer {
 }
 
 const PAUSE_BETWEEN_CHUNKS = 30;
+/** A request that stands still so long, in milliseconds, has failed. */
+const TIMEOUT = 8_000;
 
 /** Resolves when the answer is over, also one that breaks off. */
 export async function call(origin: string, call: Call): Promise<Answer> {
@@ -43,7 +45,10 @@ export async function call(origin: string, call: Call): Promise<Answer> {
 }
 
 /** Resolves when the head of the answer is there; its body is for the caller to read. */
-export function begin(origin: string, { method = "GET", path, headers = [], body, agent }: Call): Promise<IncomingMessage> {
+export function begin(
+  origin: string,
+  { method = "GET", path, headers = [], body, agent }: Call,
+): Promise<IncomingMessage> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
     const all = [...headers];
@@ -57,6 +62,7 @@ export function begin(origin: string, { method = "GET", path, headers = [], body
     const request = httpRequest({ hostname, port, method, path, agent: agent ?? false, headers: all });
     request.once("response", resolve);
     request.once("error", reject);
+    request.setTimeout(TIMEOUT, () => request.destroy(new Error(`${method} ${path}: nothing for ${TIMEOUT} ms`)));
     if (!Array.isArray(body)) request.end(body);
     else void sendSlowly(request, body as readonly string[]);
   });

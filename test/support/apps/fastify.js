@@ -102,7 +102,9 @@ app.post("/json", async (request) => ({ got: request.body }));
 app.post("/echo", async (request, reply) => {
   return reply
     .type(request.headers["content-type"] ?? "application/octet-stream")
-    .send(typeof request.body === "object" && !Buffer.isBuffer(request.body) ? JSON.stringify(request.body) : request.body);
+    .send(
+      typeof request.body === "object" && !Buffer.isBuffer(request.body) ? JSON.stringify(request.body) : request.body,
+    );
 });
 app.post("/pipe", async (request, reply) => reply.type("application/octet-stream").send(request.body));
 app.post("/digest", async (request) => sample.digest(await bodyOf(request)));

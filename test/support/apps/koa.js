@@ -88,7 +88,8 @@ const ROUTES = {
   },
   "GET /auth": (ctx) => {
     const { authorization } = ctx.headers;
-    if (authorization === undefined) ctx.throw(401, "who?", { headers: { "WWW-Authenticate": 'Basic realm="sample"' } });
+    if (authorization === undefined)
+      ctx.throw(401, "who?", { headers: { "WWW-Authenticate": 'Basic realm="sample"' } });
     answer(ctx, authorization);
   },
   "GET /download": (ctx) => {

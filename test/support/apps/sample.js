@@ -18,9 +18,10 @@ export const RESPONSE_HEADERS = {
   "X-One": "1",
   "X-Many": ["a", "b, c"],
   "Cache-Control": "private, max-age=60",
-  Vary: "Accept-Encoding, Cookie",
+  Vary: "Cookie",
   "Content-Language": "en",
   "X-Empty": "",
+  "X-Latin": "caf\xe9",
   Link: "</style.css>; rel=preload",
 };
 export const COOKIES = ["sid=abc123; Path=/; HttpOnly", "theme=dark; Max-Age=3600; SameSite=Lax"];

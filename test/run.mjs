@@ -1,0 +1,134 @@
+/**
+ * `npm test`: everything from a fresh clone. Installs what is missing, builds, runs the core tests and the ones with real
+ * web servers, with `--all-nodes` or CI=true the core tests on newer Nodes too; the last line counts.
+ *
+ *     npm test [-- --all-nodes]
+ */
+import { spawnSync } from "node:child_process";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+
+const { CI } = process.env;
+const allNodes = (CI !== undefined && CI !== "" && CI !== "false") || process.argv.includes("--all-nodes");
+
+/** Debian package, and the program by which it shows. */
+const PACKAGES = { apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" };
+/** Majors beside the one that runs this file, as the npm package `node` has them. */
+const OTHER_NODES = [22, 24, 26].filter((major) => major !== Number(process.versions.node.split(".")[0]));
+/** A Node that hangs is a failure, not a pause. */
+const CORE_TIMEOUT = 8 * 60_000;
+const E2E_TIMEOUT = 15 * 60_000;
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+let reports;
+try {
+  if (!existsSync(join("node_modules", "vitest"))) must("npm", ["ci"]);
+  reports = mkdtempSync(join("node_modules", ".tests-"));
+  installWebServers();
+  must("npm", ["run", "build"]);
+  vitest("core", process.execPath, "core", CORE_TIMEOUT);
+  if (allNodes) for (const major of OTHER_NODES) coreOn(major);
+  vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT);
+} catch (error) {
+  console.log(error.message);
+  total.failed += 1;
+} finally {
+  if (reports !== undefined) rmSync(reports, { recursive: true, force: true });
+}
+
+const skipped = total.skipped === 0 ? "" : `, ${total.skipped} skipped`;
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+/** One run of one project; its totals come from the JSON report, so that a run that died counts as a failure. */
+function vitest(title, node, project, timeout) {
+  const report = join(reports, `${title}.json`);
+  console.log(`\n== ${title}: vitest --project ${project}`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const run = spawnSync(
+    node,
+    [join("node_modules", "vitest", "vitest.mjs"), "run", "--project", project, ...reporters],
+    {
+      stdio: "inherit",
+      timeout,
+    },
+  );
+  let counts;
+  try {
+    counts = JSON.parse(readFileSync(report, "utf8"));
+  } catch {
+    console.log(`${title}: no report; ${run.error?.message ?? `exit ${run.status ?? run.signal}`}`);
+    total.failed += 1;
+    return;
+  }
+  total.passed += counts.numPassedTests;
+  total.skipped += counts.numPendingTests + counts.numTodoTests;
+  // A file that cannot be loaded, or an error beside the tests, fails the run without a failed test.
+  total.failed += counts.numFailedTests || (run.status === 0 ? 0 : 1);
+}
+
+/** The npm package `node` brings the binary. A Node that cannot be had is a skip that nobody overlooks. */
+function coreOn(major) {
+  const home = join(root, "node_modules", ".cache", "nodes", String(major));
+  const node = join(home, "node_modules", "node", "bin", "node");
+  if (!existsSync(node)) {
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, "package.json"), '{ "private": true }\n');
+    run("npm", ["install", "--prefix", home, "--no-audit", "--no-fund", `node@${major}`]);
+  }
+  if (!existsSync(node)) {
+    console.log(`\n== SKIPPED: the core tests on Node ${major}, since npm could not install node@${major}`);
+    total.skipped += 1;
+    return;
+  }
+  vitest(`core on Node ${major}`, node, "core", CORE_TIMEOUT);
+}
+
+/** Does not start anything: the tests start their own servers, in scratch directories. */
+function installWebServers() {
+  const missing = Object.keys(PACKAGES).filter((name) => !installed(PACKAGES[name]));
+  if (missing.length === 0) return;
+  const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  if (process.getuid?.() === 0 && installed("apt-get")) {
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+    run("apt-get", ["update"], { env });
+    run("apt-get", command.split(" ").slice(1), { env });
+  }
+  const still = missing.filter((name) => !installed(PACKAGES[name]));
+  if (still.length === 0) return;
+  console.log(`\n== SKIPPED: the tests that need ${still.join(", ")}. To run them, as root:\n     ${command}\n`);
+}
+
+function installed(program) {
+  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return directories.some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function run(command, args, options = {}) {
+  console.log(`\n== ${command} ${args.join(" ")}`);
+  return spawnSync(command, args, { stdio: "inherit", ...options }).status;
+}
+
+function must(command, args) {
+  if (run(command, args) !== 0) throw new Error(`${command} ${args.join(" ")} failed`);
+}
