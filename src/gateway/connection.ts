@@ -48,6 +48,8 @@ export class Connection implements Wire, Timed {
   #holds = 0;
   /** The peer does not read its answers, so no further requests are read from it. */
   #outputHolds = false;
+  /** How many requests were served when reading on was allowed in spite of too much output, for the rest of the next. */
+  #spared = NEVER;
   /** Bytes that left outside the reading loop in this turn of the event loop. */
   #burst = 0;
   #drained = 0;
@@ -109,7 +111,7 @@ export class Connection implements Wire, Timed {
       return this.destroy("WRITE_STALLED");
     }
     this.#binding.sweep(now);
-    if (now < this.#deadline || this.#gone) return;
+    if (now < this.#deadline || this.#gone || this.#outflow.busy) return;
     this.#deadline = NEVER;
     switch (this.#waiting) {
       case "firstByte":
@@ -209,7 +211,8 @@ export class Connection implements Wire, Timed {
 
   #flush(): void {
     this.#dirty = false;
-    if (this.#gone || this.#outflow.busy) return;
+    if (this.#gone) return;
+    if (this.#outflow.busy) return this.#limitOutput();
     if (this.#binding.pending > 0 || this.#farewell !== null) {
       const pieces = this.#binding.take();
       if (this.#farewell !== null) pieces.push(this.#farewell);
@@ -221,27 +224,44 @@ export class Connection implements Wire, Timed {
     this.#rest();
   }
 
-  /** Not all has left: the exchanges hear of it later, and a peer that reads too little is given no more to answer. */
+  /** Not all has left: the exchanges hear of it when it has. */
   #wait(): void {
     const { clock, options } = this.setting;
     for (let owed = this.#owed; owed !== null; owed = owed.nextOwed) owed.handedOver();
     this.#stallDeadline = clock.in(options.writeStallTimeout);
-    this.#deadline = NEVER;
-    if (!this.#outputHolds && this.#outflow.waiting > options.writeHighWater) {
-      this.#outputHolds = true;
-      this.hold();
+    this.#limitOutput();
+  }
+
+  /**
+   * A peer that does not read its answers gets no further requests read. The rest of one request is no matter: a body
+   * has a window of its own, and a peer may well send it whole before it reads.
+   */
+  #limitOutput(): void {
+    const { multiplexed, writeHighWater } = this.setting.options;
+    const binding = this.#binding;
+    if (this.#outputHolds || this.#unsent() <= writeHighWater) return;
+    if (!multiplexed && binding.awaitsInput) {
+      if (this.#spared === NEVER) this.#spared = binding.served;
+      if (this.#spared === binding.served) return;
     }
+    this.#outputHolds = true;
+    this.hold();
+  }
+
+  #unsent(): number {
+    return this.#outflow.waiting + this.#binding.pending;
   }
 
   #progress(done: boolean): void {
     if (this.#gone) return;
     const { clock, options } = this.setting;
     this.#stallDeadline = done ? NEVER : clock.in(options.writeStallTimeout);
-    if (this.#outputHolds && this.#outflow.waiting <= options.writeHighWater / 2) {
+    if (this.#outputHolds && this.#unsent() <= options.writeHighWater / 2) {
       this.#outputHolds = false;
       this.release();
     }
     if (!done) return;
+    this.#spared = NEVER;
     this.#settle(false);
     this.#flush();
   }

@@ -60,6 +60,8 @@ export interface Binding {
   readonly busy: boolean;
   /** An open request has not been read to its end. */
   readonly awaitsInput: boolean;
+  /** Requests whose end was written. */
+  readonly served: number;
   /** Received bytes of what is not a whole record or head yet. */
   readonly buffered: number;
   /** Bytes of output that were not taken yet. */

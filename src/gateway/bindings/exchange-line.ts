@@ -16,7 +16,7 @@ import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
 
 /** The length of a body that nobody has told. */
-export const UNKNOWN_LENGTH = -1;
+const UNKNOWN_LENGTH = -1;
 /** CONTENT_LENGTH was not looked at yet: most requests are answered without. */
 const NOT_LOOKED_UP = -2;
 
@@ -71,7 +71,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The answer ends before its time and must not look complete. */
   protected abstract breakOff(): void;
 
-  /** All variables are there: hands the request to an app. `length` is UNKNOWN_LENGTH or what the framing says. */
+  /** All variables are there: hands the request to an app. `length` is the body's, where the framing tells it. */
   protected dispatch(protocol: ProtocolName, role: Role, params: Params, multiplexed: boolean, length?: number): void {
     const { setting } = this.wire;
     const { options, counters, clock } = setting;
@@ -173,7 +173,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       if (now >= this.inputDeadline) this.complete();
       return;
     }
-    if (!this.inputDone) {
+    if (!this.inputDone && !this.#bodyEnded) {
       const waiting = this.#unread === 0 && !this.wire.paused;
       if (!waiting) this.inputDeadline = clock.in(options.bodyTimeout);
       else if (now >= this.inputDeadline) return this.abort("BODY_TIMEOUT", 408);

@@ -29,8 +29,9 @@ export class FastCgiBinding implements Binding {
   /** The open request: nearly always there is only one. */
   #first: FastCgiExchange | null = null;
   #others: Map<number, FastCgiExchange> | null = null;
-  #requestsLeft: number;
+  readonly #maxRequests: number;
   #badRecordsLeft: number;
+  served = 0;
   /** No request is begun any more: the connection closes with those that are open. */
   #last: boolean;
   #closed = false;
@@ -43,7 +44,7 @@ export class FastCgiBinding implements Binding {
     this.#badRecordsLeft = options.badRecordsPerConnection;
     // Spread, so that connections which were opened together are not closed together.
     const spread = Math.floor((options.keepaliveRequests * Math.random()) / 10);
-    this.#requestsLeft = options.keepaliveRequests === 0 ? NEVER : options.keepaliveRequests + spread;
+    this.#maxRequests = options.keepaliveRequests === 0 ? NEVER : options.keepaliveRequests + spread;
   }
 
   get busy(): boolean {
@@ -94,7 +95,7 @@ export class FastCgiBinding implements Binding {
   /** The end of `exchange` is written. `consumed`: nothing of it is under way to us any more. */
   finished(exchange: FastCgiExchange, consumed: boolean): void {
     this.#remove(exchange);
-    if (!exchange.keepConn || --this.#requestsLeft < 1) this.#last = true;
+    if (++this.served >= this.#maxRequests || !exchange.keepConn) this.#last = true;
     if (this.#last && !this.busy && !this.#closed) {
       this.#closed = true;
       this.wire.close(consumed && !exchange.keepConn);
@@ -260,6 +261,7 @@ class FastCgiExchange extends ExchangeLine {
     this.wire.setting.counters.headerTimeouts++;
     this.#binding.drain();
     this.refuse(408);
+    this.complete();
   }
 
   protected writeHead(block: string): void {

@@ -19,8 +19,8 @@ export class ScgiBinding implements Binding {
   #closed = false;
   #extra = false;
 
-  /** Bytes of output that were not taken yet. */
   pending = 0;
+  served = 0;
 
   constructor(wire: Wire) {
     this.wire = wire;
@@ -88,6 +88,7 @@ export class ScgiBinding implements Binding {
   }
 
   finished(consumed: boolean): void {
+    this.served = 1;
     this.#exchange = null;
     this.#closed = true;
     this.wire.close(consumed && !this.#extra);

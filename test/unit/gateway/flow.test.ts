@@ -75,11 +75,13 @@ describe("demand", () => {
     const { open } = await start(app, { options: { writeHighWater: 200_000 } });
     const peer = await open();
     peer.socket.pause();
-    const many = 4000;
+    const many = 8000;
     const one = get({ keep: true });
     for (let i = 0; i < many; i += 100) peer.socket.write(Buffer.concat(Array.from({ length: 100 }, () => one)));
     await pause(200);
-    expect(app.exchanges.length).toBeLessThan(3000);
+    expect(app.exchanges.length).toBeLessThan(1000);
+    peer.socket.removeAllListeners("data").resume();
+    await until(() => app.exchanges.length > 1200, "more requests");
   });
 
   it("sends small pieces of one tick in one record, large ones whole and in order", async () => {

@@ -60,6 +60,17 @@ describe("timeouts", () => {
     await until(() => exchange.bodyEnded, "the end of the body");
   });
 
+  it("do not wait for a body that is known to be empty, be there an empty STDIN or not", async () => {
+    const app = new TestApp(() => {});
+    const peer = await (await start(app, { options: { bodyTimeout: 40, drainAfterResponseTime: 20 } })).open();
+    peer.send(head({ variables: { CONTENT_LENGTH: "0" } }));
+    await pause(150);
+    const exchange = await app.exchange();
+    expect(exchange.aborted).toBe(undefined);
+    exchange.hello();
+    await peer.ended1();
+  });
+
   it("end a body slower than minBodyRate once bodyTimeout has passed", async () => {
     const app = new TestApp(() => {});
     const options = { bodyTimeout: 60, minBodyRate: 1000, drainAfterResponseTime: 20 };
