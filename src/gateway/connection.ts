@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { AbortCode } from "../errors.ts";
 import type { Binding, Creditor, Setting, Wire } from "./bindings/binding.ts";
 import { NEVER, type Timed } from "./deadlines.ts";
-import { Outflow } from "./outflow.ts";
+import { Outflow, type OutflowOwner } from "./outflow.ts";
 
 /** What a gateway lends to its connections. */
 export interface ConnectionOwner {
@@ -14,9 +14,6 @@ export interface ConnectionOwner {
   clientError(error: Error, socket: Socket): void;
 }
 
-/** How much may leave without returning to the event loop when an app writes as fast as its reader reads. */
-const BURST = 1024 * 1024;
-
 /** What the connection waits for while no request is open. */
 type Waiting = "firstByte" | "head" | "request" | "peerToClose";
 
@@ -26,7 +23,7 @@ interface ConnectedSocket extends Socket {
   [CONNECTION]: Connection;
 }
 
-export class Connection implements Wire, Timed {
+export class Connection implements Wire, Timed, OutflowOwner {
   readonly setting: Setting;
   readonly overloaded: boolean;
   readonly socket: Socket;
@@ -35,35 +32,26 @@ export class Connection implements Wire, Timed {
   readonly #outflow: Outflow;
   #waiting: Waiting = "firstByte";
   #deadline: number;
-  #stallDeadline = NEVER;
   /** Inside the loop over a received chunk: its output leaves at the end of it. */
   #reading = false;
-  /** A flush is due in this tick. */
-  #dirty = false;
   #gone = false;
   /** The peer has ended its sending side. */
   #ended = false;
   /** All that is left to do is to close: at once when the output has left, or after waiting for the peer to. */
   #closing: "no" | "now" | "afterPeer" = "no";
   #holds = 0;
-  /** The peer does not read its answers, so no further requests are read from it. */
-  #outputHolds = false;
-  /** How many requests were served when reading on was allowed in spite of too much output, for the rest of the next. */
-  #spared = NEVER;
-  /** Bytes that left outside the reading loop in this turn of the event loop. */
-  #burst = 0;
+  /** Requests served when the head that is waited for began. */
+  #servedBefore = 0;
+  /** Bytes read, and not looked at, after our end of the connection. */
   #drained = 0;
-  #owed: Creditor | null = null;
-  /** The last bytes to be written, after all output. */
-  #farewell: Uint8Array | null = null;
 
   constructor(owner: ConnectionOwner, socket: Socket, overloaded: boolean) {
     this.setting = owner.setting;
     this.overloaded = overloaded;
     this.socket = socket;
     this.#owner = owner;
-    this.#outflow = new Outflow(socket, (done) => this.#progress(done));
     this.#binding = owner.bind(this);
+    this.#outflow = new Outflow(this, socket, this.#binding);
     this.#deadline = this.setting.clock.in(this.setting.options.firstByteTimeout);
     (socket as ConnectedSocket)[CONNECTION] = this;
     socket.on("data", onData);
@@ -88,7 +76,7 @@ export class Connection implements Wire, Timed {
   /** Ends our side and waits for the peer's end, so that nothing that is under way is answered by a reset. */
   shut(): void {
     this.close(false);
-    this.#flush();
+    this.#outflow.flush();
   }
 
   /** Ends the connection with all that is open on it. */
@@ -96,17 +84,15 @@ export class Connection implements Wire, Timed {
     if (this.#gone) return;
     this.#gone = true;
     this.#deadline = NEVER;
-    this.#stallDeadline = NEVER;
     this.#binding.abandon(code);
-    for (let owed = this.#owed; owed !== null; owed = owed.nextOwed) owed.abandon(code);
-    this.#owed = null;
+    this.#outflow.close(code);
     this.socket.destroy();
     this.#owner.forget(this);
   }
 
   sweep(now: number): void {
     const { counters } = this.setting;
-    if (now >= this.#stallDeadline) {
+    if (now >= this.#outflow.stallDeadline) {
       counters.writeStalls++;
       return this.destroy("WRITE_STALLED");
     }
@@ -135,14 +121,7 @@ export class Connection implements Wire, Timed {
   }
 
   touch(): void {
-    if (this.#reading || this.#dirty || this.#gone) return;
-    this.#dirty = true;
-    if (this.#burst < BURST) {
-      process.nextTick(flushSoon, this);
-    } else {
-      this.#burst = 0;
-      setImmediate(flushSoon, this);
-    }
+    if (!this.#reading) this.#outflow.schedule();
   }
 
   hold(): void {
@@ -154,8 +133,7 @@ export class Connection implements Wire, Timed {
   }
 
   owe(exchange: Creditor): void {
-    exchange.nextOwed = this.#owed;
-    this.#owed = exchange;
+    this.#outflow.owe(exchange);
   }
 
   close(consumed: boolean): void {
@@ -167,7 +145,7 @@ export class Connection implements Wire, Timed {
   breakOff(farewell: Uint8Array | null): void {
     // Only a TCP socket has a port of its own, and only there a reset exists.
     if (farewell !== null && this.socket.localPort === undefined) {
-      this.#farewell = farewell;
+      this.#outflow.farewell = farewell;
       this.close(true);
     } else {
       if (this.socket.localPort !== undefined) this.socket.resetAndDestroy();
@@ -192,10 +170,9 @@ export class Connection implements Wire, Timed {
       return;
     }
     this.#reading = true;
-    this.#burst = 0;
     this.#binding.receive(chunk);
     this.#reading = false;
-    this.#flush();
+    this.#outflow.flushRead();
   }
 
   /** The peer has ended its sending side. To us that looks the same whether it has left or only has no more to say. */
@@ -206,86 +183,16 @@ export class Connection implements Wire, Timed {
     if (this.#waiting === "peerToClose" || (binding.busy && !stays)) return this.destroy("CONNECTION_LOST");
     if (binding.busy) return;
     this.#closing = "now";
-    this.#flush();
-  }
-
-  #flush(): void {
-    this.#dirty = false;
-    if (this.#gone) return;
-    if (this.#outflow.busy) return this.#limitOutput();
-    if (this.#binding.pending > 0 || this.#farewell !== null) {
-      const pieces = this.#binding.take();
-      if (this.#farewell !== null) pieces.push(this.#farewell);
-      this.#farewell = null;
-      if (!this.#outflow.write(pieces)) return this.#wait();
-      if (!this.#reading) this.#burst += lengthOf(pieces);
-      this.#settle(true);
-    }
-    this.#rest();
-  }
-
-  /** Not all has left: the exchanges hear of it when it has. */
-  #wait(): void {
-    const { clock, options } = this.setting;
-    for (let owed = this.#owed; owed !== null; owed = owed.nextOwed) owed.handedOver();
-    this.#stallDeadline = clock.in(options.writeStallTimeout);
-    this.#limitOutput();
-  }
-
-  /**
-   * A peer that does not read its answers gets no further requests read. The rest of one request is no matter: a body
-   * has a window of its own, and a peer may well send it whole before it reads.
-   */
-  #limitOutput(): void {
-    const { multiplexed, writeHighWater } = this.setting.options;
-    const binding = this.#binding;
-    if (this.#outputHolds || this.#unsent() <= writeHighWater) return;
-    if (!multiplexed && binding.awaitsInput) {
-      if (this.#spared === NEVER) this.#spared = binding.served;
-      if (this.#spared === binding.served) return;
-    }
-    this.#outputHolds = true;
-    this.hold();
-  }
-
-  #unsent(): number {
-    return this.#outflow.waiting + this.#binding.pending;
-  }
-
-  #progress(done: boolean): void {
-    if (this.#gone) return;
-    const { clock, options } = this.setting;
-    this.#stallDeadline = done ? NEVER : clock.in(options.writeStallTimeout);
-    if (this.#outputHolds && this.#unsent() <= options.writeHighWater / 2) {
-      this.#outputHolds = false;
-      this.release();
-    }
-    if (!done) return;
-    this.#spared = NEVER;
-    this.#settle(false);
-    this.#flush();
-  }
-
-  /** Tells the exchanges what has left. They may make more output meanwhile. */
-  #settle(all: boolean): void {
-    let owed = this.#owed;
-    this.#owed = null;
-    while (owed !== null) {
-      const next: Creditor | null = owed.nextOwed;
-      owed.nextOwed = null;
-      if (owed.left(all) && !all) this.owe(owed);
-      owed = next;
-    }
+    this.#outflow.flush();
   }
 
   /** All output has left: closes, or waits for whatever comes next. */
-  #rest(): void {
+  rest(): void {
     const { clock, options } = this.setting;
-    if (this.#binding.pending > 0 || this.#gone) return;
     if (this.#binding.busy) {
       this.#waiting = "request";
       this.#deadline = NEVER;
-    } else if (this.#closing === "now" || (this.#closing === "afterPeer" && this.#ended) || this.#ended) {
+    } else if (this.#closing === "now" || this.#ended) {
       this.destroy("CONNECTION_LOST");
     } else if (this.#closing === "afterPeer") {
       if (this.#waiting === "peerToClose") return;
@@ -294,29 +201,15 @@ export class Connection implements Wire, Timed {
       this.socket.end();
       if (this.#holds > 0) this.socket.resume();
     } else if (this.#binding.buffered > 0) {
-      if (this.#waiting === "head") return;
+      if (this.#waiting === "head" && this.#servedBefore === this.#binding.served) return;
       this.#waiting = "head";
+      this.#servedBefore = this.#binding.served;
       this.#deadline = clock.in(options.headerTimeout);
     } else {
       this.#waiting = "request";
       this.#deadline = clock.in(options.keepaliveTimeout);
     }
   }
-
-  /** Used by `touch`. */
-  flush(): void {
-    if (this.#dirty) this.#flush();
-  }
-}
-
-function flushSoon(connection: Connection): void {
-  connection.flush();
-}
-
-function lengthOf(pieces: readonly Uint8Array[]): number {
-  let bytes = 0;
-  for (const piece of pieces) bytes += piece.length;
-  return bytes;
 }
 
 // Shared by all sockets: a connection that lasts for one request should not cost four closures.

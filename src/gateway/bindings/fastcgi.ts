@@ -1,28 +1,18 @@
 /** FastCGI events to exchange events and back, for one connection. */
 import type { AbortCode } from "../../errors.ts";
 import { ProtocolError } from "../../errors.ts";
-import type { Role } from "../../exchange.ts";
-import {
-  FCGI_AUTHORIZER,
-  FCGI_CANT_MPX_CONN,
-  FCGI_FILTER,
-  FCGI_OVERLOADED,
-  FCGI_REQUEST_COMPLETE,
-  FCGI_RESPONDER,
-  FCGI_UNKNOWN_ROLE,
-} from "../../protocol/fastcgi/constants.ts";
+import { FCGI_CANT_MPX_CONN, FCGI_REQUEST_COMPLETE } from "../../protocol/fastcgi/constants.ts";
 import type { FastCgiRequestEvent } from "../../protocol/fastcgi/events.ts";
-import type { Params } from "../../protocol/params.ts";
 import { FastCgiReader } from "../../protocol/fastcgi/reader.ts";
 import { FastCgiWriter } from "../../protocol/fastcgi/writer.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Binding, Wire } from "./binding.ts";
-import { ExchangeLine } from "./exchange-line.ts";
+import { FastCgiExchange, type FastCgiLine } from "./fastcgi-exchange.ts";
 
 /** A header of version 255, which no reader of FastCGI takes for the end of an answer. */
 const BROKEN_RECORD = Buffer.alloc(8, 0xff);
 
-export class FastCgiBinding implements Binding {
+export class FastCgiBinding implements Binding, FastCgiLine {
   readonly wire: Wire;
   readonly writer: FastCgiWriter = new FastCgiWriter();
   readonly #reader: FastCgiReader;
@@ -201,94 +191,5 @@ export class FastCgiBinding implements Binding {
   #open(): FastCgiExchange[] {
     const others = this.#others === null ? [] : [...this.#others.values()];
     return this.#first === null ? others : [this.#first, ...others];
-  }
-}
-
-const ROLES: Readonly<Record<number, Role | undefined>> = {
-  [FCGI_RESPONDER]: "responder",
-  [FCGI_AUTHORIZER]: "authorizer",
-  [FCGI_FILTER]: "filter",
-};
-
-class FastCgiExchange extends ExchangeLine {
-  readonly requestId: number;
-  readonly keepConn: boolean;
-  readonly #binding: FastCgiBinding;
-  readonly #role: number;
-  #protocolStatus = FCGI_REQUEST_COMPLETE;
-  #stderrUsed = false;
-
-  constructor(binding: FastCgiBinding, requestId: number, role: number, keepConn: boolean) {
-    super(binding.wire);
-    const { clock, options } = binding.wire.setting;
-    this.requestId = requestId;
-    this.keepConn = keepConn;
-    this.#binding = binding;
-    this.#role = role;
-    this.inputDeadline = clock.in(options.headerTimeout);
-  }
-
-  begin(params: Params): void {
-    if (this.answered) return;
-    const { setting, overloaded } = this.wire;
-    const role = ROLES[this.#role];
-    if (role === undefined || !setting.serves(role)) {
-      this.params = params;
-      this.#protocolStatus = FCGI_UNKNOWN_ROLE;
-      this.refuse(500);
-    } else {
-      if (overloaded || setting.draining) this.#protocolStatus = FCGI_OVERLOADED;
-      this.dispatch("fastcgi", role, params, setting.options.multiplexed);
-    }
-  }
-
-  abortByWebServer(): void {
-    this.abandon("ABORTED_BY_WEB_SERVER");
-    this.#protocolStatus = FCGI_REQUEST_COMPLETE;
-    this.writeEnd();
-  }
-
-  /** The variables cannot be used. The reader goes on behind the request, of which it tells nothing more. */
-  unreadable(error: ProtocolError): void {
-    this.wire.setting.log.info(`refused a request: ${error.message}`);
-    if (!this.answered) this.refuse(error.statusHint);
-    this.complete();
-  }
-
-  override sweep(now: number): void {
-    if (this.params !== null || this.answered) return super.sweep(now);
-    if (now < this.inputDeadline) return;
-    this.wire.setting.counters.headerTimeouts++;
-    this.#binding.drain();
-    this.refuse(408);
-    this.complete();
-  }
-
-  protected writeHead(block: string): void {
-    this.#binding.writer.send({ type: "stdout", requestId: this.requestId, content: block });
-  }
-
-  protected writeBody(chunk: Uint8Array): void {
-    this.#binding.writer.send({ type: "stdout", requestId: this.requestId, content: chunk });
-  }
-
-  protected writeError(chunk: Uint8Array): void {
-    this.#stderrUsed = true;
-    this.#binding.writer.send({ type: "stderr", requestId: this.requestId, content: chunk });
-  }
-
-  protected writeEnd(): void {
-    const { writer } = this.#binding;
-    const { requestId, appStatus } = this;
-    if (this.#stderrUsed) writer.send({ type: "stderrEnd", requestId });
-    writer.send({ type: "stdoutEnd", requestId });
-    writer.send({ type: "endRequest", requestId, appStatus, protocolStatus: this.#protocolStatus });
-    // An authorizer's body is over before it has come, if it comes at all.
-    this.#binding.finished(this, this.inputDone && this.#role !== FCGI_AUTHORIZER);
-    this.wire.touch();
-  }
-
-  protected breakOff(): void {
-    this.#binding.broken(this);
   }
 }
