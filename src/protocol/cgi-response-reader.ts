@@ -1,7 +1,6 @@
 /** Reads a CGI answer (RFC 3875 section 6) for the clients of either protocol: a header block, then the body. */
-import { Buffer } from "node:buffer";
-
 import { ProtocolError } from "../errors.ts";
+import { GrowingBuffer } from "./growing-buffer.ts";
 
 export type CgiResponseEvent =
   | {
@@ -15,49 +14,55 @@ export type CgiResponseEvent =
 
 const MAX_HEAD = 256 * 1024;
 const LF = 10;
+const CR = 13;
 
 export class CgiResponseReader {
-  /** Bytes of the head so far; once the head is out, body bytes that were not asked for yet. */
-  #head: Buffer = Buffer.alloc(0);
+  /** The head so far, and what came with its end. */
+  #head: GrowingBuffer | null = new GrowingBuffer();
+  /** Where the last line of the head begins that was not whole when last looked at. */
+  #line = 0;
+  /** Body bytes that were not asked for yet. */
   #body: Uint8Array[] = [];
-  #headDone = false;
 
   receive(chunk: Uint8Array): void {
-    if (this.#headDone) this.#body.push(chunk);
-    else this.#head = Buffer.concat([this.#head, chunk]);
+    if (this.#head === null) this.#body.push(chunk);
+    else this.#head.append(chunk, 0, chunk.length);
   }
 
   /** @throws ProtocolError CGI_BAD_RESPONSE: no header block, or a bad `Status`. */
   nextEvent(): CgiResponseEvent | null {
-    if (this.#headDone) {
+    const head = this.#head;
+    if (head === null) {
       const content = this.#body.shift();
       return content === undefined ? null : { type: "body", content };
     }
-    const end = endOfHead(this.#head);
+    const end = this.#endOfHead(head);
     if (end === -1) {
-      if (this.#head.length > MAX_HEAD)
-        throw new ProtocolError("CGI_BAD_RESPONSE", `no end of the head in ${MAX_HEAD} bytes`);
-      return null;
+      if (head.length <= MAX_HEAD) return null;
+      throw new ProtocolError("CGI_BAD_RESPONSE", `no end of the head in ${MAX_HEAD} bytes`);
     }
-    this.#headDone = true;
-    const rest = this.#head.subarray(end);
-    if (rest.length > 0) this.#body.push(rest);
-    return parseHead(this.#head.toString("latin1", 0, end));
+    const event = parseHead(head.room.toString("latin1", 0, end));
+    this.#head = null;
+    if (end < head.length) this.#body.push(head.room.subarray(end, head.length));
+    return event;
   }
 
   /** @throws ProtocolError CGI_BAD_RESPONSE: the answer ended without a head. */
   end(): void {
-    if (!this.#headDone) throw new ProtocolError("CGI_BAD_RESPONSE", "the answer ended before its header block did");
+    if (this.#head !== null)
+      throw new ProtocolError("CGI_BAD_RESPONSE", "the answer ended before its header block did");
   }
-}
 
-/** Where the body begins: after the first empty line. Lines end in LF or CRLF (section 6.1). */
-function endOfHead(bytes: Buffer): number {
-  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] === LF) return at + 2;
-    if (bytes[at + 1] === 13 && bytes[at + 2] === LF) return at + 3;
+  /** Where the body begins: after the first empty line, which is LF or CRLF (section 6.1). -1: not yet. */
+  #endOfHead({ room, length }: GrowingBuffer): number {
+    for (;;) {
+      const end = room.subarray(0, length).indexOf(LF, this.#line);
+      if (end === -1) return -1;
+      const empty = end === this.#line || (end === this.#line + 1 && room[this.#line] === CR);
+      if (empty && this.#line > 0) return end + 1;
+      this.#line = end + 1;
+    }
   }
-  return -1;
 }
 
 function parseHead(text: string): CgiResponseEvent {

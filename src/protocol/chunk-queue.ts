@@ -1,9 +1,14 @@
-/** Received bytes in the order of their arrival: append, look, take; taking from one chunk copies nothing. */
+/** Received bytes in the order of their arrival: append and take; what one chunk holds is taken without a copy. */
 import { Buffer } from "node:buffer";
 
+const EMPTY = Buffer.alloc(0);
+/** So many chunks may be taken before those behind them move up. */
+const MOVE_UP = 64;
+
 export class ChunkQueue {
-  #chunks: Buffer[] = [];
-  /** Bytes of the first chunk that were taken. */
+  readonly #chunks: Buffer[] = [];
+  /** The chunk to take from, and its bytes that were taken. */
+  #first = 0;
   #offset = 0;
   #length = 0;
 
@@ -18,41 +23,33 @@ export class ChunkQueue {
     this.#length += chunk.length;
   }
 
-  /** The byte at `index` from the front; undefined beyond what is held. */
-  at(index: number): number | undefined {
-    let position = index + this.#offset;
-    for (const chunk of this.#chunks) {
-      if (position < chunk.length) return chunk[position];
-      position -= chunk.length;
-    }
-    return undefined;
-  }
-
   /** Takes exactly `length` bytes, which must be there. A view where one chunk holds them, else a copy. */
   take(length: number): Buffer {
-    const first = this.#chunks[0];
-    if (length === 0 || first === undefined) return Buffer.alloc(0);
-    if (this.#offset + length > first.length) {
-      const copy = Buffer.allocUnsafe(length);
-      for (let at = 0; at < length;) at += this.takeSome(length - at).copy(copy, at);
-      return copy;
-    }
-    return this.takeSome(length);
+    if (length > this.#length) throw new RangeError(`${length} bytes wanted of ${this.#length}`);
+    const first = this.takeSome(length);
+    if (first.length === length) return first;
+    const copy = Buffer.allocUnsafe(length);
+    for (let at = first.copy(copy); at < length;) at += this.takeSome(length - at).copy(copy, at);
+    return copy;
   }
 
   /** Takes what the first chunk has, at most `limit` bytes: a view, empty if nothing is held. */
   takeSome(limit: number): Buffer {
-    const first = this.#chunks[0];
-    if (first === undefined || limit === 0) return Buffer.alloc(0);
-    const end = Math.min(this.#offset + limit, first.length);
-    const part = first.subarray(this.#offset, end);
+    const chunk = this.#chunks[this.#first];
+    if (chunk === undefined || limit === 0) return EMPTY;
+    const end = Math.min(this.#offset + limit, chunk.length);
+    const part = chunk.subarray(this.#offset, end);
     this.#length -= part.length;
-    if (end === first.length) {
-      this.#chunks.shift();
-      this.#offset = 0;
-    } else {
-      this.#offset = end;
-    }
+    this.#offset = end;
+    if (end === chunk.length) this.#next();
     return part;
+  }
+
+  #next(): void {
+    this.#offset = 0;
+    this.#first++;
+    if (this.#first < MOVE_UP && this.#first < this.#chunks.length) return;
+    this.#chunks.splice(0, this.#first);
+    this.#first = 0;
   }
 }

@@ -1,6 +1,6 @@
 /** The name-value pairs of one request, as a latin1 block and offsets into it: no string is made until it is asked for. */
 
-/** Pair `i` has its name at `offsets[base + 4i] .. [+1]` and its value at `[+2] .. [+3]` of `block`. */
+/** Pair `i` of `count` has its name and value at `offsets[base + 4 * i] .. [+1]` and `[+2] .. [+3]` of `block`. */
 export interface Params {
   readonly block: string;
   readonly offsets: Uint32Array;
@@ -15,44 +15,30 @@ export interface ParamsLimits {
   readonly maxParamValue: number;
 }
 
+/** Numbers in one slab: some 150 usual requests. */
 const SLAB_LENGTH = 16384;
 
 /**
- * Where offsets are written. One slab serves many requests one after the other, since a typed array of its own for each
- * request costs more than all of its contents; a full slab is left to the requests that still look into it.
+ * Where offsets are written, one request after the other. One slab serves many requests, since a typed array of its own
+ * for each costs more than all of its contents; a full slab is left to the requests that still look into it.
  */
-let slab = new Uint32Array(SLAB_LENGTH);
-let used = 0;
-
-/** Collects the offsets of one request. Only one is being filled at a time: nothing else runs in between. */
-export class ParamsBuilder {
+export class ParamsSlab {
+  offsets: Uint32Array = new Uint32Array(SLAB_LENGTH);
   #base = 0;
-  #count = 0;
 
-  /** Begins a request of at most `maxParams` pairs. */
-  begin(maxParams: number): void {
-    if (used + 4 * maxParams > slab.length) {
-      slab = new Uint32Array(Math.max(SLAB_LENGTH, 4 * maxParams));
-      used = 0;
+  /** Begins a request of at most `pairs` pairs; the answer is where its first number goes in `offsets`. */
+  begin(pairs: number): number {
+    if (this.#base + 4 * pairs > this.offsets.length) {
+      this.offsets = new Uint32Array(Math.max(SLAB_LENGTH, 4 * pairs));
+      this.#base = 0;
     }
-    this.#base = used;
-    this.#count = 0;
+    return this.#base;
   }
 
-  get count(): number {
-    return this.#count;
-  }
-
-  add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    const at = this.#base + 4 * this.#count++;
-    slab[at] = nameStart;
-    slab[at + 1] = nameEnd;
-    slab[at + 2] = valueStart;
-    slab[at + 3] = valueEnd;
-  }
-
-  finish(block: string): Params {
-    used = this.#base + 4 * this.#count;
-    return { block, offsets: slab, base: this.#base, count: this.#count };
+  /** The request whose numbers end before `end`. One that was begun and is not finished is written over by the next. */
+  finish(block: string, end: number): Params {
+    const base = this.#base;
+    this.#base = end;
+    return { block, offsets: this.offsets, base, count: (end - base) >> 2 };
   }
 }

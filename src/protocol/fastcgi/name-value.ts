@@ -2,49 +2,76 @@
 import { Buffer } from "node:buffer";
 
 import { ProtocolError } from "../../errors.ts";
-import { type Params, ParamsBuilder, type ParamsLimits } from "../params.ts";
+import { type Params, ParamsSlab, type ParamsLimits } from "../params.ts";
 
-const builder = new ParamsBuilder();
+const slab = new ParamsSlab();
 
 /**
- * Decodes a whole PARAMS stream.
+ * Decodes a whole PARAMS stream, which is `bytes[from]` to `bytes[to]`.
  *
  * @throws ProtocolError FCGI_BAD_PARAMS: a pair is cut off. FCGI_TOO_MANY_PARAMS, FCGI_PARAMS_TOO_LARGE (431): a limit.
  */
-export function decodeParams(bytes: Buffer, limits: ParamsLimits): Params {
-  const { length } = bytes;
-  builder.begin(limits.maxParams);
-  let at = 0;
-  while (at < length) {
+export function decodeParams(bytes: Buffer, from: number, to: number, limits: ParamsLimits): Params {
+  const { maxParams, maxParamName, maxParamValue } = limits;
+  const first = slab.begin(Math.min(maxParams, (to - from) >> 1));
+  const end = first + 4 * maxParams;
+  const { offsets } = slab;
+  let next = first;
+  let at = from;
+  while (at < to) {
     let nameLength = bytes[at++]!;
     if (nameLength > 127) {
-      if (at + 3 > length) throw cutOff(length);
-      nameLength = (((nameLength & 0x7f) << 24) | (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!) >>> 0;
+      nameLength = longLength(bytes, at);
       at += 3;
     }
-    if (at >= length) throw cutOff(length);
     let valueLength = bytes[at++]!;
     if (valueLength > 127) {
-      if (at + 3 > length) throw cutOff(length);
-      valueLength = (((valueLength & 0x7f) << 24) | (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!) >>> 0;
+      valueLength = longLength(bytes, at);
       at += 3;
     }
-    const nameEnd = at + nameLength;
-    const valueEnd = nameEnd + valueLength;
+    if (at > to) throw cutOff(to - from);
+    if (nameLength > maxParamName || valueLength > maxParamValue) throw tooLarge(nameLength, valueLength, limits);
+    const nameStart = at - from;
+    const nameEnd = nameStart + nameLength;
+    at += nameLength + valueLength;
+    if (at > to) throw cutOff(to - from);
+    if (next === end) {
+      throw new ProtocolError("FCGI_TOO_MANY_PARAMS", `more than ${maxParams} variables (max_params)`, 431);
+    }
+    offsets[next] = nameStart;
+    offsets[next + 1] = nameEnd;
+    offsets[next + 2] = nameEnd;
+    offsets[next + 3] = at - from;
+    next += 4;
+  }
+  return slab.finish(bytes.toString("latin1", from, to), next);
+}
+
+/**
+ * Where the first pair begins that is not whole yet, in PARAMS of which `bytes[from]` to `bytes[to]` have come. What it
+ * claims to be is checked, so that a pair over a limit is refused before it is here.
+ *
+ * @throws ProtocolError FCGI_PARAMS_TOO_LARGE (431).
+ */
+export function skipPairs(bytes: Buffer, from: number, to: number, limits: ParamsLimits): number {
+  let pair = from;
+  for (;;) {
+    const nameSize = bytes[pair]! > 127 ? 4 : 1;
+    if (pair + nameSize >= to) return pair;
+    const valueSize = bytes[pair + nameSize]! > 127 ? 4 : 1;
+    const start = pair + nameSize + valueSize;
+    if (start > to) return pair;
+    const nameLength = nameSize === 1 ? bytes[pair]! : longLength(bytes, pair + 1);
+    const valueLength = valueSize === 1 ? bytes[start - 1]! : longLength(bytes, start - 3);
     if (nameLength > limits.maxParamName || valueLength > limits.maxParamValue) {
       throw tooLarge(nameLength, valueLength, limits);
     }
-    if (valueEnd > length) throw cutOff(length);
-    if (builder.count === limits.maxParams) {
-      throw new ProtocolError("FCGI_TOO_MANY_PARAMS", `more than ${limits.maxParams} variables`, 431);
-    }
-    builder.add(at, nameEnd, nameEnd, valueEnd);
-    at = valueEnd;
+    if (start + nameLength + valueLength > to) return pair;
+    pair = start + nameLength + valueLength;
   }
-  return builder.finish(bytes.toString("latin1"));
 }
 
-/** Decodes the names of FCGI_GET_VALUES, whose values are empty; what is cut off is left out. */
+/** Decodes the pairs of FCGI_GET_VALUES and its result into strings; a pair that is cut off is left out. */
 export function decodePairs(bytes: Buffer): [string, string][] {
   const { length } = bytes;
   const pairs: [string, string][] = [];
@@ -84,6 +111,11 @@ export function encodePairs(pairs: readonly (readonly [string, string])[]): Buff
 
 function writeLength(bytes: Buffer, at: number, length: number): number {
   return length <= 127 ? bytes.writeUInt8(length, at) : bytes.writeUInt32BE((length | 0x80000000) >>> 0, at);
+}
+
+/** A length of four bytes, whose first (with its highest bit set) is before `at`. */
+function longLength(bytes: Buffer, at: number): number {
+  return ((bytes[at - 1]! & 0x7f) << 24) | (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
 }
 
 function cutOff(length: number): ProtocolError {

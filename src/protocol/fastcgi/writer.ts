@@ -17,7 +17,7 @@ import { RecordWriter } from "./record-writer.ts";
 export class FastCgiWriter {
   readonly #records = new RecordWriter();
 
-  /** Bytes not yet taken, more or less. */
+  /** Encoded bytes that were not taken yet. */
   get pending(): number {
     return this.#records.pending;
   }

@@ -1,27 +1,33 @@
 /** Reads what a web server sends: an SCGI request becomes request events. */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 
 import { ProtocolError } from "../../errors.ts";
-import { ChunkQueue } from "../chunk-queue.ts";
-import { type Params, ParamsBuilder, type ParamsLimits } from "../params.ts";
+import { GrowingBuffer } from "../growing-buffer.ts";
+import type { ParamsLimits } from "../params.ts";
 import type { ScgiRequestEvent } from "./events.ts";
-import { takeLength } from "./netstring.ts";
+import { decodeHeaders } from "./headers.ts";
+import { expectComma, locateNetstring, type Netstring } from "./netstring.ts";
 
 export interface ScgiReaderLimits extends ParamsLimits {
   /** Bytes of the header netstring. */
   readonly maxHeaderNetstring: number;
 }
 
-const COMMA = 0x2c;
-const CONTENT_LENGTH = /^(?:0|[1-9]\d{0,15})$/;
-const builder = new ParamsBuilder();
+const EMPTY = Buffer.alloc(0);
 
-/** One reader for each connection: SCGI has one request on each. */
+/**
+ * One reader for each connection: SCGI has one request on each. A chunk belongs to the reader from `receive` on, since
+ * `body` events are views on it.
+ */
 export class ScgiReader {
   readonly #limits: ScgiReaderLimits;
-  readonly #bytes = new ChunkQueue();
-  #state: "length" | "headers" | "body" | "over" = "length";
-  #headerLength = 0;
+  #state: "headers" | "body" | "over" = "headers";
+  /** Received and not read. */
+  #chunk: Buffer = EMPTY;
+  #at = 0;
+  /** The begin of headers that no single chunk holds. */
+  #head: GrowingBuffer | null = null;
+  #netstring: Netstring | null = null;
   #bodyLeft = 0;
   #failure: ProtocolError | null = null;
 
@@ -31,11 +37,13 @@ export class ScgiReader {
 
   /** Bytes held back until more arrive. */
   get buffered(): number {
-    return this.#bytes.length;
+    return (this.#head?.length ?? 0) + this.#chunk.length - this.#at;
   }
 
   receive(chunk: Uint8Array): void {
-    this.#bytes.append(chunk);
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#chunk = this.#at < this.#chunk.length ? Buffer.concat([this.#chunk.subarray(this.#at), bytes]) : bytes;
+    this.#at = 0;
   }
 
   /**
@@ -46,56 +54,71 @@ export class ScgiReader {
    */
   nextEvent(): ScgiRequestEvent | null {
     if (this.#failure !== null) throw this.#failure;
-    try {
-      return this.#next();
-    } catch (error) {
-      this.#failure = error as ProtocolError;
-      throw error;
+    switch (this.#state) {
+      case "headers":
+        try {
+          return this.#readHeaders();
+        } catch (error) {
+          this.#failure = error as ProtocolError;
+          throw error;
+        }
+      case "body":
+        return this.#readBody();
+      case "over": {
+        const extra = this.#chunk.length - this.#at;
+        this.#pass(this.#chunk.length);
+        return extra === 0 ? null : { type: "extraData", bytes: extra };
+      }
     }
   }
 
   /** @throws ProtocolError SCGI_TRUNCATED: the connection ended before the request did. */
   end(): void {
-    if (this.#state === "over" || (this.#state === "length" && this.#bytes.length === 0)) return;
+    if (this.#state === "over" || (this.#state === "headers" && this.buffered === 0)) return;
     throw new ProtocolError("SCGI_TRUNCATED", "the connection ended before the request did");
   }
 
-  #next(): ScgiRequestEvent | null {
-    if (this.#state === "length") {
-      const length = takeLength(this.#bytes);
-      if (length === undefined) return null;
-      if (length > this.#limits.maxHeaderNetstring) {
-        const message = `${length} bytes of headers, max_header_netstring is ${this.#limits.maxHeaderNetstring}`;
-        throw new ProtocolError("SCGI_HEADERS_TOO_LARGE", message, 431);
+  #readHeaders(): ScgiRequestEvent | null {
+    const chunk = this.#chunk;
+    if (chunk.length === 0) return null;
+    if (this.#head === null) {
+      const netstring = this.#locate(chunk, chunk.length);
+      if (netstring !== null && netstring.end < chunk.length) {
+        this.#pass(netstring.end + 1);
+        return this.#decode(chunk, netstring);
       }
-      this.#headerLength = length;
-      this.#state = "headers";
+      this.#head = new GrowingBuffer();
     }
-    if (this.#state === "headers") {
-      if (this.#bytes.length < this.#headerLength + 1) return null;
-      const block = this.#bytes.take(this.#headerLength);
-      if (this.#bytes.take(1)[0] !== COMMA) throw new ProtocolError("SCGI_BAD_NETSTRING", "no comma after the headers");
-      return this.#readHeaders(block);
+    const head = this.#head;
+    for (let at = this.#at; at < chunk.length;) {
+      // To the comma and not beyond it; as long as that is unknown, byte by byte.
+      const missing = this.#netstring === null ? 1 : this.#netstring.end + 1 - head.length;
+      const from = at;
+      at = Math.min(at + missing, chunk.length);
+      head.append(chunk, from, at);
+      this.#pass(at);
+      this.#netstring ??= this.#locate(head.room, head.length);
+      if (this.#netstring === null || head.length <= this.#netstring.end) continue;
+      this.#head = null;
+      return this.#decode(head.room, this.#netstring);
     }
-    if (this.#state === "body") {
-      if (this.#bodyLeft === 0) {
-        this.#state = "over";
-        return { type: "bodyEnd" };
-      }
-      const content = this.#bytes.takeSome(this.#bodyLeft);
-      if (content.length === 0) return null;
-      this.#bodyLeft -= content.length;
-      return { type: "body", content };
-    }
-    const extra = this.#bytes.length;
-    if (extra === 0) return null;
-    this.#bytes.take(extra);
-    return { type: "extraData", bytes: extra };
+    return null;
   }
 
-  #readHeaders(block: Buffer): ScgiRequestEvent {
+  #locate(bytes: Buffer, to: number): Netstring | null {
+    const netstring = locateNetstring(bytes, to);
+    const { maxHeaderNetstring } = this.#limits;
+    if (netstring !== null && netstring.end - netstring.start > maxHeaderNetstring) {
+      const message = `${netstring.end - netstring.start} bytes of headers, max_header_netstring is ${maxHeaderNetstring}`;
+      throw new ProtocolError("SCGI_HEADERS_TOO_LARGE", message, 431);
+    }
+    return netstring;
+  }
+
+  #decode(bytes: Buffer, netstring: Netstring): ScgiRequestEvent {
+    expectComma(bytes, netstring);
     try {
-      const { params, contentLength } = decodeHeaders(block, this.#limits);
+      const { params, contentLength } = decodeHeaders(bytes, netstring.start, netstring.end, this.#limits);
       this.#bodyLeft = contentLength;
       this.#state = "body";
       return { type: "headers", params, contentLength };
@@ -105,45 +128,24 @@ export class ScgiReader {
       return { type: "requestError", error: error as ProtocolError };
     }
   }
-}
 
-/** Names and values, each one ended by a NUL; the strict CONTENT_LENGTH and `SCGI` = `1` among them. */
-function decodeHeaders(block: Buffer, limits: ScgiReaderLimits): { params: Params; contentLength: number } {
-  if (block.length === 0 || block[block.length - 1] !== 0) {
-    throw new ProtocolError("SCGI_BAD_HEADERS", "the headers do not end in a NUL");
-  }
-  const text = block.toString("latin1");
-  let contentLength: string | undefined;
-  let scgi = false;
-  builder.begin(limits.maxParams);
-  for (let at = 0; at < text.length;) {
-    const nameEnd = text.indexOf("\0", at);
-    const valueEnd = text.indexOf("\0", nameEnd + 1);
-    if (valueEnd === -1) throw new ProtocolError("SCGI_BAD_HEADERS", "a name without a value");
-    if (nameEnd === at) throw new ProtocolError("SCGI_BAD_HEADERS", "an empty name");
-    if (builder.count === limits.maxParams) throw tooMany(`more than ${limits.maxParams} headers`);
-    if (nameEnd - at > limits.maxParamName) throw tooMany(`a name of ${nameEnd - at} bytes`);
-    if (valueEnd - nameEnd - 1 > limits.maxParamValue) throw tooMany(`a value of ${valueEnd - nameEnd - 1} bytes`);
-    const nameLength = nameEnd - at;
-    if (nameLength === 14 && text.startsWith("CONTENT_LENGTH", at)) {
-      const value = text.slice(nameEnd + 1, valueEnd);
-      if (contentLength !== undefined && contentLength !== value) {
-        throw new ProtocolError("SCGI_BAD_CONTENT_LENGTH", "two different CONTENT_LENGTHs");
-      }
-      contentLength = value;
-    } else if (nameLength === 4 && text.startsWith("SCGI\x001\0", at)) {
-      scgi = true;
+  #readBody(): ScgiRequestEvent | null {
+    if (this.#bodyLeft === 0) {
+      this.#state = "over";
+      return { type: "bodyEnd" };
     }
-    builder.add(at, nameEnd, nameEnd + 1, valueEnd);
-    at = valueEnd + 1;
+    const from = this.#at;
+    const to = Math.min(from + this.#bodyLeft, this.#chunk.length);
+    const chunk = this.#chunk;
+    this.#bodyLeft -= to - from;
+    this.#pass(to);
+    return to === from ? null : { type: "body", content: chunk.subarray(from, to) };
   }
-  if (contentLength === undefined || !CONTENT_LENGTH.test(contentLength)) {
-    throw new ProtocolError("SCGI_BAD_CONTENT_LENGTH", "CONTENT_LENGTH is missing or no number");
-  }
-  if (!scgi) throw new ProtocolError("SCGI_BAD_HEADERS", "SCGI=1 is missing");
-  return { params: builder.finish(text), contentLength: Number(contentLength) };
-}
 
-function tooMany(what: string): ProtocolError {
-  return new ProtocolError("SCGI_TOO_MANY_HEADERS", what, 431);
+  /** The chunk is read up to `to`; one that is read to its end is not to be kept alive. */
+  #pass(to: number): void {
+    const read = to === this.#chunk.length;
+    this.#at = read ? 0 : to;
+    if (read) this.#chunk = EMPTY;
+  }
 }
