@@ -1,8 +1,9 @@
 /** A genuine `http.IncomingMessage` over an exchange. */
 import type { IncomingMessage } from "node:http";
 
+import { announcedLength } from "../cgi/body-framing.ts";
 import { requestHeaders, requestLine } from "../cgi/request-head.ts";
-import type { HeaderOptions } from "../cgi/request-head.ts";
+import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
@@ -22,9 +23,51 @@ export interface GatewayRequest extends IncomingMessage {
 }
 
 const PARAMS = Symbol("propylon.params");
+const OPTIONS = Symbol("propylon.headerOptions");
+const HEADERS = Symbol("propylon.headers");
 
 interface HookedRequest extends GatewayRequest {
   [PARAMS]: Params;
+  [OPTIONS]: HeaderOptions;
+  [HEADERS]: RequestHeaders | null;
+}
+
+/** The headers, made when they are first asked for: a request that nobody looks at more closely costs no more. */
+function headersOf(request: HookedRequest): RequestHeaders {
+  return (request[HEADERS] ??= requestHeaders(request[PARAMS], request[OPTIONS]));
+}
+
+/** Own accessors, since Express replaces prototypes. Of all that is done to make a request they cost the most. */
+const HEADERS_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
+  get() {
+    return headersOf(this).headers;
+  },
+  set(headers: RequestHeaders["headers"]) {
+    this[HEADERS] = { ...headersOf(this), headers };
+  },
+  enumerable: false,
+  configurable: true,
+};
+const RAW_HEADERS_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
+  get() {
+    return headersOf(this).rawHeaders;
+  },
+  set(rawHeaders: string[]) {
+    this[HEADERS] = { ...headersOf(this), rawHeaders };
+  },
+  enumerable: true,
+  configurable: true,
+};
+
+/**
+ * `Base`, but for its own `rawHeaders`: what its constructor would make, an accessor is to take the place of, and one
+ * that replaces a value is dear.
+ */
+export function withoutRawHeaders(Base: IncomingMessageClass): IncomingMessageClass {
+  const Derived = class extends Base {};
+  Object.defineProperty(Derived, "name", { value: Base.name });
+  Object.defineProperty(Derived.prototype, "rawHeaders", { get: () => [], set: () => {}, configurable: true });
+  return Derived;
 }
 
 /**
@@ -42,6 +85,7 @@ export function cgi(request: IncomingMessage): CgiVariables {
 /**
  * Makes the request that `params` describe.
  *
+ * @param RequestClass from `withoutRawHeaders`.
  * @throws RequestError where the variables make no HTTP request.
  */
 export function createRequest(
@@ -52,7 +96,8 @@ export function createRequest(
   options: HeaderOptions,
 ): GatewayRequest {
   const line = requestLine(params, mount);
-  const { headers, rawHeaders } = requestHeaders(params, options);
+  const headers = options.conflictingHeaders === "refuse" ? requestHeaders(params, options) : null;
+  announcedLength(params);
   const request = new RequestClass(socket as never) as HookedRequest;
   request.method = line.method;
   request.url = line.url;
@@ -61,15 +106,17 @@ export function createRequest(
   request.httpVersion = line.httpVersion;
   request.httpVersionMajor = line.httpVersionMajor;
   request.httpVersionMinor = line.httpVersionMinor;
-  request.rawHeaders = rawHeaders;
-  request.headers = headers;
-  request.headersDistinct = lazyObject(distinct, rawHeaders);
   request[PARAMS] = params;
+  request[OPTIONS] = options;
+  request[HEADERS] = headers;
+  Object.defineProperty(request, "headers", HEADERS_ACCESSOR);
+  Object.defineProperty(request, "rawHeaders", RAW_HEADERS_ACCESSOR);
+  request.headersDistinct = lazyObject(distinct, request);
   request.cgi = lazyObject(serverVariables, params);
   return request;
 }
 
-function distinct(rawHeaders: readonly string[]): NodeJS.Dict<string[]> {
+function distinct({ rawHeaders }: IncomingMessage): NodeJS.Dict<string[]> {
   const headers: NodeJS.Dict<string[]> = Object.create(null);
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     (headers[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);

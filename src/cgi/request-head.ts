@@ -113,25 +113,6 @@ export function requestLine(params: Params, mount: string): RequestLine {
   return { method, url, baseUrl, originalUrl, httpVersion, httpVersionMajor: 1, httpVersionMinor: minor };
 }
 
-/**
- * The client's headers, with the body's framing told truthfully: exactly one of `content-length` and
- * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
- * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
- *
- * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes, or comes twice and differs.
- * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
- */
-export function requestHeaders(params: Params, options: HeaderOptions): RequestHeaders {
-  const contentLength = announcedLength(params);
-  const { headers, rawHeaders } = collect(params, options, contentLength);
-  return { headers, rawHeaders, contentLength };
-}
-
-interface HeaderLists {
-  readonly rawHeaders: string[];
-  readonly headers: Record<string, string | string[]>;
-}
-
 /** The headers of the last request in their order: web servers send the same names in the same places. */
 const places: HeaderName[] = [];
 const MAX_PLACES = 64;
@@ -144,10 +125,19 @@ function headerAt(block: string, start: number, end: number, place: number): Hea
   return name;
 }
 
-function collect(params: Params, options: HeaderOptions, length: number | undefined): HeaderLists {
+/**
+ * The client's headers, with the body's framing told truthfully: exactly one of `content-length` and
+ * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
+ * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
+ *
+ * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes, or comes twice and differs.
+ * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
+ */
+export function requestHeaders(params: Params, options: HeaderOptions): RequestHeaders {
+  const contentLength = announcedLength(params);
   const { block, offsets, base, count } = params;
   const rawHeaders: string[] = [];
-  const headers: HeaderLists["headers"] = {};
+  const headers: RequestHeaders["headers"] = {};
   const framing: ClientFraming = {};
   let repeated: Set<string> | undefined;
   let place = 0;
@@ -168,15 +158,15 @@ function collect(params: Params, options: HeaderOptions, length: number | undefi
     addHeader(headers, key, rule, value);
   }
   if (repeated !== undefined) settleConflicts(repeated, options, rawHeaders, headers);
-  for (const { raw, key, value } of framingHeaders(params, framing, length)) {
+  for (const { raw, key, value } of framingHeaders(params, framing, contentLength)) {
     rawHeaders.push(raw, value);
     headers[key] = value;
   }
-  return { rawHeaders, headers };
+  return { rawHeaders, headers, contentLength };
 }
 
 /** One more header of that name, by the rules of node's `IncomingMessage`. */
-function addHeader(headers: HeaderLists["headers"], key: string, rule: HeaderRule, value: string): void {
+function addHeader(headers: RequestHeaders["headers"], key: string, rule: HeaderRule, value: string): void {
   const before = headers[key];
   if (rule === "set-cookie") {
     if (Array.isArray(before)) before.push(value);
@@ -192,7 +182,7 @@ function settleConflicts(
   repeated: ReadonlySet<string>,
   options: HeaderOptions,
   rawHeaders: string[],
-  headers: HeaderLists["headers"],
+  headers: RequestHeaders["headers"],
 ): void {
   if (options.conflictingHeaders === "merge") return;
   if (options.conflictingHeaders === "refuse") {
