@@ -4,8 +4,10 @@ import type { AbortCode } from "../errors.ts";
 import type { Binding, Creditor, Setting } from "./bindings/binding.ts";
 import { NEVER } from "./deadlines.ts";
 
-/** A slice is written when the one before it has left, so that progress can be seen; enough to keep a fast reader busy. */
+/** A slice is written when the one before it has left: only so can be seen that a slow reader has not stalled. */
 const SLICE = 256 * 1024;
+/** The slice for a reader that took the last one within a tick. */
+const LARGE_SLICE = 1024 * 1024;
 /** How much may leave without returning to the event loop when an app writes as fast as its reader reads. */
 const BURST = 1024 * 1024;
 
@@ -29,6 +31,9 @@ export class Outflow {
   #pieces: readonly Uint8Array[] = NONE;
   #next = 0;
   #writes = 0;
+  #slice = SLICE;
+  /** The tick in which the slice on its way was written. */
+  #writtenAt = 0;
   #onLeft: ((error?: Error | null) => void) | null = null;
   /** The exchanges that have bytes on their way. */
   #owed: Creditor | null = null;
@@ -120,6 +125,7 @@ export class Outflow {
       if (socket.writableLength > 0) {
         // Nothing, but its callback comes when all before it has left: writes that succeed at once cost no callback.
         socket.write(NOTHING, (this.#onLeft ??= (error) => this.#sliceLeft(error)));
+        this.#writtenAt = this.#owner.setting.clock.now;
         this.busy = true;
         return false;
       }
@@ -131,7 +137,7 @@ export class Outflow {
 
   #writeSlice(): void {
     this.#socket.cork();
-    for (let bytes = 0; this.#next < this.#pieces.length && bytes < SLICE;) {
+    for (let bytes = 0; this.#next < this.#pieces.length && bytes < this.#slice;) {
       const piece = this.#pieces[this.#next++]!;
       bytes += piece.length;
       this.#socket.write(piece);
@@ -150,6 +156,7 @@ export class Outflow {
   #sliceLeft(error?: Error | null): void {
     if (error || this.#closed) return;
     const { clock, options } = this.#owner.setting;
+    this.#slice = clock.now === this.#writtenAt ? LARGE_SLICE : SLICE;
     const done = this.#pump();
     this.stallDeadline = done ? NEVER : clock.in(options.writeStallTimeout);
     if (this.#holds && this.#unsent() <= options.writeHighWater / 2) {
