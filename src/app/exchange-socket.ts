@@ -55,6 +55,8 @@ export class ExchangeSocket extends EventEmitter {
 
   /** True while the response writes to this socket: kept by the response. */
   assigned = false;
+  /** True while the response writes its end, with which all leaves that is held back: kept by the response. */
+  ending = false;
   /** True once the exchange is over or `destroy()` was called. */
   destroyed = false;
   /** True once 'close' was emitted. */
@@ -179,7 +181,7 @@ export class ExchangeSocket extends EventEmitter {
     const done = typeof encoding === "function" ? encoding : (callback ?? null);
     const name = typeof encoding === "function" ? null : encoding;
     this.#timer?.refresh();
-    if (this.#corked > 0) {
+    if (this.#corked > 0 && !this.ending) {
       (this.#held ??= []).push([data, name, done]);
       this.#heldLength += data.length;
     } else {

@@ -10,7 +10,7 @@ import { type ConsoleCapture, captureConsole } from "./console-capture.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
 import { fetchHandler } from "./fetch.ts";
 import { HostedExchange } from "./hosted-exchange.ts";
-import { type IncomingMessageClass, withoutRawHeaders } from "./request.ts";
+import { type IncomingMessageClass, withLazyHeaders } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
 
 /** `(req, res)`; a promise is awaited for its rejection alone. */
@@ -51,7 +51,7 @@ export class AppHost implements Dispatcher {
   constructor(options: AppHostOptions) {
     this.options = {
       ...options,
-      IncomingMessage: withoutRawHeaders(options.IncomingMessage ?? (http.IncomingMessage as never)),
+      IncomingMessage: withLazyHeaders(options.IncomingMessage ?? (http.IncomingMessage as never)),
       ServerResponse: options.ServerResponse ?? http.ServerResponse,
     };
     this.#responder = options.app.kind === "fetch" ? fetchHandler(options.app.fetch) : options.app.handler;

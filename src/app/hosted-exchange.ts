@@ -172,7 +172,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   flushed(): void {
     if (this.#closed || this.outstanding > 0) return;
     if (this.line.over) {
-      process.nextTick(answered, this);
+      this.answered();
     } else if (this.#needsDrain && this.socket.writableLength === 0 && this.response?.writableEnded === false) {
       this.#needsDrain = false;
       announceDrain(this.response);

@@ -22,19 +22,27 @@ export interface GatewayRequest extends IncomingMessage {
   cgi: CgiVariables;
 }
 
-const PARAMS = Symbol("propylon.params");
-const OPTIONS = Symbol("propylon.headerOptions");
-const HEADERS = Symbol("propylon.headers");
+const HEAD = Symbol("propylon.head");
+
+/** What a request is made of, and its headers once they are made. */
+interface Head {
+  readonly params: Params;
+  readonly options: HeaderOptions;
+  headers: RequestHeaders | null;
+}
 
 interface HookedRequest extends GatewayRequest {
-  [PARAMS]: Params;
-  [OPTIONS]: HeaderOptions;
-  [HEADERS]: RequestHeaders | null;
+  [HEAD]: Head;
 }
 
 /** The headers, made when they are first asked for: a request that nobody looks at more closely costs no more. */
 function headersOf(request: HookedRequest): RequestHeaders {
-  return (request[HEADERS] ??= requestHeaders(request[PARAMS], request[OPTIONS]));
+  const head = request[HEAD];
+  if (head.headers === null) {
+    head.headers = requestHeaders(head.params, head.options);
+    Object.defineProperty(request, "headersDistinct", DISTINCT_ACCESSOR);
+  }
+  return head.headers;
 }
 
 /** Own accessors, since Express replaces prototypes. Of all that is done to make a request they cost the most. */
@@ -43,7 +51,7 @@ const HEADERS_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
     return headersOf(this).headers;
   },
   set(headers: RequestHeaders["headers"]) {
-    this[HEADERS] = { ...headersOf(this), headers };
+    this[HEAD].headers = { ...headersOf(this), headers };
   },
   enumerable: false,
   configurable: true,
@@ -53,20 +61,30 @@ const RAW_HEADERS_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
     return headersOf(this).rawHeaders;
   },
   set(rawHeaders: string[]) {
-    this[HEADERS] = { ...headersOf(this), rawHeaders };
+    this[HEAD].headers = { ...headersOf(this), rawHeaders };
   },
   enumerable: true,
   configurable: true,
 };
 
+/** Read by so few that it may hang on a prototype, until the headers are read: then it is the request's own. */
+const DISTINCT_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
+  get() {
+    return distinct(this);
+  },
+  enumerable: false,
+  configurable: true,
+};
+
 /**
- * `Base`, but for its own `rawHeaders`: what its constructor would make, an accessor is to take the place of, and one
- * that replaces a value is dear.
+ * `Base`, but for the `rawHeaders` that its constructor makes: an accessor is to take their place, and one that replaces
+ * a value is dear.
  */
-export function withoutRawHeaders(Base: IncomingMessageClass): IncomingMessageClass {
+export function withLazyHeaders(Base: IncomingMessageClass): IncomingMessageClass {
   const Derived = class extends Base {};
   Object.defineProperty(Derived, "name", { value: Base.name });
   Object.defineProperty(Derived.prototype, "rawHeaders", { get: () => [], set: () => {}, configurable: true });
+  Object.defineProperty(Derived.prototype, "headersDistinct", DISTINCT_ACCESSOR);
   return Derived;
 }
 
@@ -77,15 +95,16 @@ export function withoutRawHeaders(Base: IncomingMessageClass): IncomingMessageCl
  * @throws TypeError if the request did not come through a gateway.
  */
 export function cgi(request: IncomingMessage): CgiVariables {
-  const params = (request as HookedRequest)[PARAMS];
-  if (params === undefined) throw new TypeError("cgi(req): the request did not come through a propylon gateway");
+  if ((request as HookedRequest)[HEAD] === undefined) {
+    throw new TypeError("cgi(req): the request did not come through a propylon gateway");
+  }
   return (request as HookedRequest).cgi;
 }
 
 /**
  * Makes the request that `params` describe.
  *
- * @param RequestClass from `withoutRawHeaders`.
+ * @param RequestClass from `withLazyHeaders`.
  * @throws RequestError where the variables make no HTTP request.
  */
 export function createRequest(
@@ -96,8 +115,9 @@ export function createRequest(
   options: HeaderOptions,
 ): GatewayRequest {
   const line = requestLine(params, mount);
-  const headers = options.conflictingHeaders === "refuse" ? requestHeaders(params, options) : null;
-  announcedLength(params);
+  const head: Head = { params, options, headers: null };
+  if (options.conflictingHeaders === "refuse") head.headers = requestHeaders(params, options);
+  else announcedLength(params);
   const request = new RequestClass(socket as never) as HookedRequest;
   request.method = line.method;
   request.url = line.url;
@@ -106,12 +126,9 @@ export function createRequest(
   request.httpVersion = line.httpVersion;
   request.httpVersionMajor = line.httpVersionMajor;
   request.httpVersionMinor = line.httpVersionMinor;
-  request[PARAMS] = params;
-  request[OPTIONS] = options;
-  request[HEADERS] = headers;
+  request[HEAD] = head;
   Object.defineProperty(request, "headers", HEADERS_ACCESSOR);
   Object.defineProperty(request, "rawHeaders", RAW_HEADERS_ACCESSOR);
-  request.headersDistinct = lazyObject(distinct, request);
   request.cgi = lazyObject(serverVariables, params);
   return request;
 }

@@ -77,8 +77,14 @@ function end(this: HookedResponse, ...args: unknown[]): HookedResponse {
   try {
     genuine.apply(this, args);
   } finally {
-    if (socket.closed) show(this, socket);
-    else assign(this);
+    if (socket.closed) {
+      show(this, socket);
+    } else {
+      socket.release();
+      socket.ending = true;
+      assign(this);
+      socket.ending = false;
+    }
   }
   if (!socket.closed) socket.end();
   return this;
