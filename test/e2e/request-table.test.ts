@@ -1,12 +1,8 @@
-import { mkdtemp, chmod, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { type Front, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
+import { Backends } from "../support/backends.ts";
+import { type Front, INSTALLED, type ServerName } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
-import { SampleApps } from "../support/sample-apps.ts";
 import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
 import { type App, APPS, type Row, ROWS } from "./request-table.ts";
 
@@ -34,29 +30,16 @@ const FRONT_CHANGES: Record<ServerName, (expected: Headers, got: Headers, status
 
 const PREFIXES = ["", "/james"] as const;
 
-let apps: SampleApps;
-let directory: string;
+const backends = new Backends();
 const nodeHttp = new Map<string, string>();
-const backends = new Map<string, { readonly port: number; readonly path: string }>();
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "propylon-table-"));
-  await chmod(directory, 0o755);
-  apps = new SampleApps();
-  const gateways = [...new Set(CONFIGURATIONS.map(backendOf))].map((key) => {
-    const [protocol, transport, mount] = key.split(" ") as ["fastcgi" | "scgi", string, string];
-    const path = join(directory, `${key.replaceAll(/[ /]/g, "-")}.sock`);
-    return { key, protocol, mount, ...(transport === "unix" ? { path } : {}) };
-  });
-  const ports = await apps.listen([...PREFIXES.map((mount) => ({ protocol: "http" as const, mount })), ...gateways]);
+  await backends.start(CONFIGURATIONS);
+  const ports = await backends.apps.listen(PREFIXES.map((mount) => ({ protocol: "http", mount })));
   PREFIXES.forEach((prefix, i) => nodeHttp.set(prefix, `http://127.0.0.1:${ports[i]}`));
-  gateways.forEach(({ key, path = "" }, i) => backends.set(key, { port: ports[PREFIXES.length + i]!, path }));
 });
 
-afterAll(async () => {
-  await apps.stop();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => backends.stop());
 
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
 const ASKED = CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === ""));
@@ -66,12 +49,7 @@ describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, c
 
   describe.skipIf(!INSTALLED.has(configuration.server))("answers as node http does", () => {
     beforeAll(async () => {
-      const { port, path } = backends.get(backendOf(configuration))!;
-      front = await startWebServer({
-        name: configuration.server,
-        config: configuration.file,
-        values: { BACKEND_PORT: port, SOCKET: path },
-      });
+      front = await backends.front(configuration);
     });
     afterAll(() => front?.stop());
 
@@ -103,10 +81,6 @@ async function eachOf<T>(items: readonly T[], task: (item: T) => Promise<void>):
     for (const item of left) await task(item);
   };
   await Promise.all(Array.from({ length: 6 }, worker));
-}
-
-function backendOf({ protocol, transport, mount }: Configuration): string {
-  return `${protocol} ${transport} ${mount}`;
 }
 
 /** Node http is asked once for each row; its answers do not change. */

@@ -1,0 +1,206 @@
+import { once } from "node:events";
+import { Agent } from "node:http";
+
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+
+import { Backends } from "../support/backends.ts";
+import { type Front, INSTALLED } from "../support/front.ts";
+import { type Answer, begin, call } from "../support/http-client.ts";
+import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
+
+const MIB = 1024 * 1024;
+/** A prime period, so that a lost or repeated piece of any round size shows. */
+const UPLOAD = Buffer.from(Array.from({ length: 8 * MIB }, (_, i) => i % 251));
+const UPLOAD_SHA256 = "bdf23837181f5808331800c1ae2b4f7d7a839536b10d58491471c50dde23833a";
+
+/** How soon a front must have told us that the client has left. */
+const SOON = { timeout: 10_000, interval: 20 };
+
+const backends = new Backends();
+let ids = 0;
+const freshId = (): string => `request-${(ids += 1)}`;
+
+beforeAll(() => backends.start(CONFIGURATIONS));
+afterAll(() => backends.stop());
+
+describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
+  const { prefix, server, protocol } = configuration;
+
+  describe.skipIf(!INSTALLED.has(server))("behind the example configuration", () => {
+    let front: Front;
+    const get = (path: string, ...headers: string[]): Promise<Answer> =>
+      call(front.url, { path: prefix + path, headers });
+    const post = (path: string, body: string | Uint8Array | readonly string[]): Promise<Answer> =>
+      call(front.url, { method: "POST", path: prefix + path, body });
+
+    beforeAll(async () => void (front = await backends.front(configuration)));
+    afterAll(() => front?.stop());
+
+    it("tells the app the URL below its mount and the mount", async () => {
+      expect(json(await get("/inspect?a=1"))).toMatchObject({
+        method: "GET",
+        url: "/inspect?a=1",
+        baseUrl: prefix,
+        originalUrl: `${prefix}/inspect?a=1`,
+        httpVersion: "1.1",
+        remoteAddress: "127.0.0.1",
+      });
+    });
+
+    it("gives the mount itself the URL /", async () => {
+      const answer = await call(front.url, { path: prefix === "" ? "/" : prefix });
+      expect(json(answer)).toMatchObject({ url: "/", baseUrl: prefix, originalUrl: prefix === "" ? "/" : prefix });
+    });
+
+    it.each(["/a%20b", "/a%2Fb", "/%E2%98%83", "//double//slash", "/x/", "/?q=%20%2F%E2%98%83"])(
+      "leaves %s as it was sent",
+      async (path) => {
+        expect(json(await get(path))).toMatchObject({ url: path, originalUrl: prefix + path });
+      },
+    );
+
+    it("answers HEAD with the head alone", async () => {
+      const [head, whole] = [await call(front.url, { method: "HEAD", path: `${prefix}/bytes` }), await get("/bytes")];
+      expect(head.status).toBe(200);
+      expect(head.body.length).toBe(0);
+      expect(head.headers.find(([name]) => name === "content-type")).toEqual([
+        "content-type",
+        "application/octet-stream",
+      ]);
+      expect(whole.body.length).toBe(300 * 1024);
+    });
+
+    it("takes a POST with a body and one without", async () => {
+      expect(json(await post("/digest", "abc"))).toMatchObject({ length: 3 });
+      expect(json(await post("/digest", ""))).toMatchObject({ length: 0 });
+    });
+
+    it("takes an upload of 8 MiB", async () => {
+      expect(json(await post("/digest", UPLOAD))).toEqual({ length: 8 * MIB, sha256: UPLOAD_SHA256 });
+    });
+
+    it("takes a chunked upload, or the front says that it cannot", async () => {
+      const answer = await post("/digest", ["one", "two", "three"]);
+      if (server === "apache" && protocol === "scgi") expect(answer.status).toBe(411);
+      else expect(json(answer)).toMatchObject({ length: 11 });
+    });
+
+    it("answers before the upload is over", async () => {
+      expect(json(await post("/early", "x".repeat(MIB)))).toEqual({ read: false });
+    });
+
+    it("joins repeated headers as node does", async () => {
+      const { headers } = json(
+        await get("/inspect", "X-Dup", "one", "X-Dup", "two", "Cookie", "a=1; b=2"),
+      ) as Inspected;
+      expect(headers).toMatchObject({ "x-dup": "one, two", cookie: "a=1; b=2" });
+    });
+
+    it("passes cookies both ways", async () => {
+      const answer = await get("/cookies", "Cookie", "sid=1; theme=dark");
+      expect(json(answer)).toEqual({ cookie: "sid=1; theme=dark" });
+      expect(answer.headers.filter(([name]) => name === "set-cookie").map(([, value]) => value)).toEqual([
+        "sid=abc123; Path=/; HttpOnly",
+        "theme=dark; Max-Age=3600; SameSite=Lax",
+      ]);
+    });
+
+    it("passes Authorization", async () => {
+      const { headers } = json(await get("/inspect", "Authorization", "Basic dXNlcjpwYXNz")) as Inspected;
+      expect(headers["authorization"]).toBe("Basic dXNlcjpwYXNz");
+    });
+
+    it("sends the first half of an answer before the second is written", async () => {
+      const id = freshId();
+      const response = await begin(front.url, { path: `${prefix}/halves?id=${id}` });
+      let received = "";
+      for await (const chunk of response) {
+        received += String(chunk);
+        // Only now is the app told to go on.
+        if (received === "first half, ") backends.apps.go(id);
+      }
+      expect(received).toBe("first half, second half");
+    });
+
+    it("serves several requests over one connection of the client", async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (const path of ["/digest", "/inspect", "/bytes"]) {
+        const answer = await call(front.url, { path: prefix + path, agent });
+        expect(answer).toMatchObject({ status: 200, complete: true });
+      }
+      expect(Object.values(agent.freeSockets).flat()).toHaveLength(1);
+      agent.destroy();
+    });
+
+    it("tells the app that the client has left while the answer is written", async () => {
+      const id = freshId();
+      const response = await begin(front.url, { path: `${prefix}/drip?id=${id}` });
+      await once(response, "data");
+      response.destroy();
+      await vi.waitFor(
+        () =>
+          expect(backends.apps.events(id)).toEqual(
+            expect.arrayContaining(["req aborted", "req close", "res close, unfinished"]),
+          ),
+        SOON,
+      );
+    });
+
+    // The others tell a client's leave only when they cannot hand on an answer.
+    it.runIf(server === "nginx")("tells the app that the client has left while it thinks", async () => {
+      const id = freshId();
+      const leaving = new AbortController();
+      const asked = fetch(`${front.url}${prefix}/hang?id=${id}`, { signal: leaving.signal }).catch(() => "left");
+      await vi.waitFor(() => expect(backends.apps.events(id)).toContain("request"), SOON);
+      leaving.abort();
+      await asked;
+      await vi.waitFor(() => expect(backends.apps.events(id)).toContain("res close, unfinished"), SOON);
+    });
+
+    it.runIf(streamsUploads(configuration))("tells the app that the client has left in mid-upload", async () => {
+      const id = freshId();
+      const leaving = new AbortController();
+      const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(50_000)) });
+      const init = { method: "POST", body, duplex: "half", signal: leaving.signal } as RequestInit;
+      const asked = fetch(`${front.url}${prefix}/sink?id=${id}`, init).catch(() => "left");
+      await vi.waitFor(() => expect(backends.apps.events(id)).toContain("request"), SOON);
+      leaving.abort();
+      await asked;
+      await vi.waitFor(() => {
+        expect(backends.apps.events(id)).toEqual(expect.arrayContaining(["req aborted", "req error ECONNRESET"]));
+      }, SOON);
+    });
+
+    it.each([
+      ["without a length", "/break", showsBreak(configuration, false)],
+      ["with a length", "/break?length=1000", showsBreak(configuration, true)],
+    ])("lets an answer %s that breaks off look incomplete, where that can be said", async (_how, path, shows) => {
+      const answer = await get(path);
+      expect(answer.status).toBe(200);
+      expect(String(answer.body)).toBe("the beginning ");
+      expect(answer.complete).toBe(!shows);
+    });
+  });
+});
+
+/**
+ * A TCP connection can be reset and FastCGI has records that cannot be; SCGI on a Unix socket has neither, so that only
+ * the length tells, and mod_proxy_scgi takes that away.
+ */
+function showsBreak({ server, protocol, transport }: Configuration, withLength: boolean): boolean {
+  return protocol === "fastcgi" || transport === "tcp" || (withLength && server !== "apache");
+}
+
+interface Inspected {
+  readonly headers: Record<string, string>;
+}
+
+/** Of the example configurations only these pass a body on while it arrives; the others wait for the whole of it. */
+function streamsUploads({ server, protocol }: Configuration): boolean {
+  return protocol === "fastcgi" && server === "nginx";
+}
+
+function json(answer: Answer): unknown {
+  expect(answer).toMatchObject({ status: 200, complete: true });
+  return JSON.parse(String(answer.body));
+}

@@ -1,0 +1,56 @@
+/** The sample apps behind every kind of socket that the example configurations need, and the fronts before them. */
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { type Front, startWebServer, type ServerName } from "./front.ts";
+import { SampleApps } from "./sample-apps.ts";
+
+/** What decides which listener of the sample apps a configuration needs. */
+interface Needs {
+  readonly protocol: "fastcgi" | "scgi";
+  readonly transport: "tcp" | "unix";
+  readonly mount: string;
+}
+
+export class Backends {
+  readonly apps: SampleApps = new SampleApps();
+  readonly #listeners = new Map<string, { readonly port: number; readonly path: string }>();
+  #directory = "";
+
+  /** Starts the apps for all of `configurations`. */
+  async start(configurations: readonly Needs[]): Promise<void> {
+    this.#directory = await mkdtemp(join(tmpdir(), "propylon-apps-"));
+    // The web server's workers are another user.
+    await chmod(this.#directory, 0o755);
+    const needs = new Map(configurations.map((each) => [keyOf(each), each]));
+    const listeners = [...needs].map(([key, { protocol, transport, mount }]) => ({
+      protocol,
+      mount,
+      ...(transport === "unix" ? { path: join(this.#directory, `${key.replaceAll(/[ /]/g, "-")}.sock`) } : {}),
+    }));
+    const ports = await this.apps.listen(listeners);
+    [...needs.keys()].forEach((key, i) => {
+      this.#listeners.set(key, { port: ports[i]!, path: listeners[i]!.path ?? "" });
+    });
+  }
+
+  /** A web server from its example file, in front of the apps. */
+  async front(configuration: Needs & { readonly server: ServerName; readonly file: string }): Promise<Front> {
+    const { port, path } = this.#listeners.get(keyOf(configuration))!;
+    return startWebServer({
+      name: configuration.server,
+      config: configuration.file,
+      values: { BACKEND_PORT: port, SOCKET: path },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.apps.stop();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function keyOf({ protocol, transport, mount }: Needs): string {
+  return `${protocol} ${transport} ${mount}`;
+}
