@@ -43,6 +43,7 @@ export class FastCgiReader {
   // The record that is being read.
   #type = BETWEEN_RECORDS;
   #id = 0;
+  #length = 0;
   #contentLeft = 0;
   #paddingLeft = 0;
   #request: IncomingRequest | undefined;
@@ -137,7 +138,8 @@ export class FastCgiReader {
     }
     this.#type = bytes[at + 1]!;
     this.#id = (bytes[at + 2]! << 8) | bytes[at + 3]!;
-    this.#contentLeft = (bytes[at + 4]! << 8) | bytes[at + 5]!;
+    this.#length = (bytes[at + 4]! << 8) | bytes[at + 5]!;
+    this.#contentLeft = this.#length;
     this.#paddingLeft = bytes[at + 6]!;
     this.#request = this.#requests.find(this.#id);
     return true;
@@ -164,13 +166,13 @@ export class FastCgiReader {
 
   #readBegin(): FastCgiRequestEvent | null {
     if (this.#id === FCGI_NULL_REQUEST_ID) return this.#ignore("BEGIN_REQUEST");
-    const length = this.#contentLeft + this.#split.length;
+    const length = this.#length;
     if (length !== BEGIN_REQUEST_BODY) {
       const message = `BEGIN_REQUEST with ${length} bytes, expected ${BEGIN_REQUEST_BODY}`;
       throw new ProtocolError("FCGI_BAD_BEGIN_REQUEST", message);
     }
     const at = this.#at;
-    if (this.#split.length === 0 && at + length <= this.#chunk.length) {
+    if (this.#contentLeft === length && at + length <= this.#chunk.length) {
       this.#skip();
       return this.#begin(this.#chunk, at);
     }
@@ -240,7 +242,7 @@ export class FastCgiReader {
   }
 
   #readGetValues(): FastCgiRequestEvent | null {
-    if (this.#id !== FCGI_NULL_REQUEST_ID || this.#contentLeft > MAX_MANAGEMENT_CONTENT) {
+    if (this.#id !== FCGI_NULL_REQUEST_ID || this.#length > MAX_MANAGEMENT_CONTENT) {
       return this.#ignore("GET_VALUES");
     }
     const content = this.#collect();
