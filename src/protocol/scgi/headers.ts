@@ -11,11 +11,12 @@ export interface ScgiHeaders {
 
 const CONTENT_LENGTH = "CONTENT_LENGTH";
 const CONTENT_LENGTH_VALUE = /^(?:0|[1-9]\d{0,15})$/;
+const ONE = 0x31;
 const slab = new ParamsSlab();
 
 /**
- * Decodes the block at `bytes[from]` to `bytes[to]`. CONTENT_LENGTH and `SCGI` = `1` have to be among the headers, in
- * whatever place; any other name may be repeated.
+ * Decodes the block at `bytes[from]` to `bytes[to]`. CONTENT_LENGTH has to be among the headers, in whatever place; any
+ * other name may be repeated. `SCGI` has to be 1 but may be missing: nginx sends it only where it is configured.
  *
  * @throws ProtocolError SCGI_BAD_HEADERS, SCGI_BAD_CONTENT_LENGTH; SCGI_TOO_MANY_HEADERS (431): a limit.
  */
@@ -24,7 +25,6 @@ export function decodeHeaders(bytes: Buffer, from: number, to: number, limits: P
   const { maxParams, maxParamName, maxParamValue } = limits;
   const text = bytes.toString("latin1", from, to);
   let contentLength: string | undefined;
-  let scgi = false;
   const first = slab.begin(Math.min(maxParams, (to - from) >> 1));
   const end = first + 4 * maxParams;
   const { offsets } = slab;
@@ -49,14 +49,13 @@ export function decodeHeaders(bytes: Buffer, from: number, to: number, limits: P
       const length = text.slice(value - from, at - from);
       if (contentLength !== undefined && contentLength !== length) throw badLength("two that differ");
       contentLength = length;
-    } else if (nameEnd - name === 4 && text.startsWith("SCGI\x001\0", name - from)) {
-      scgi = true;
+    } else if (nameEnd - name === 4 && text.startsWith("SCGI\0", name - from)) {
+      if (at - value !== 1 || bytes[value] !== ONE) throw bad("SCGI is not 1");
     }
     at++;
   }
   if (contentLength === undefined) throw badLength("none");
   if (!CONTENT_LENGTH_VALUE.test(contentLength)) throw badLength("one that is no number");
-  if (!scgi) throw bad("SCGI=1 is missing");
   return { params: slab.finish(text, next), contentLength: Number(contentLength) };
 }
 
