@@ -66,7 +66,7 @@ export type ResponseEvent =
   | { readonly type: "stderr"; readonly chunk: Uint8Array }
   /** The app has taken so many bytes of the request's body (and data). */
   | { readonly type: "credit"; readonly bytes: number }
-  /** The answer is complete; nothing follows. `appStatus` is FastCGI's (section 5.5), 0 for success. */
+  /** The answer is complete; nothing follows but credit for a body that is still read. `appStatus` is FastCGI's (section 5.5), 0 for success. */
   | { readonly type: "end"; readonly appStatus: number }
   /** The answer cannot be completed after its head: it must not look complete. Nothing follows. */
   | { readonly type: "fail" };

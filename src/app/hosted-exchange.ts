@@ -210,9 +210,13 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   answered(): void {
     if (this.#closed || this.#answered) return;
     this.#answered = true;
-    if (this.request?.readableFlowing === null) {
-      this.#pushEnd();
-      this.request.resume();
+    const { request } = this;
+    if (request?.readableFlowing === null) {
+      // To be read by nobody takes some turns of the loop: spared where nobody would hear of it.
+      if (!this.#bodyComplete || request.listenerCount("end") + request.listenerCount("close") > 0) {
+        this.#pushEnd();
+        request.resume();
+      }
     }
     if (this.#bodyComplete || this.request === null) this.close(null);
     else this.#closeSocket(null);

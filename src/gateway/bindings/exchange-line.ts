@@ -41,6 +41,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #sink: RequestSink | null = null;
   #length = NOT_LOOKED_UP;
   #received = 0;
+  /** Bytes beyond the announced length. */
+  #extra = 0;
   /** The app was told that the body is complete. */
   #bodyEnded = false;
   #openStreams = 1;
@@ -99,34 +101,34 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
 
   // From the web server.
 
-  /** Takes bytes of the body (or of the filter's file, which CONTENT_LENGTH does not count). */
+  /**
+   * Takes bytes of the body (or of the filter's file, which CONTENT_LENGTH does not count). An app may go on reading
+   * after its answer, as in node http; the web server has to send the rest in any case before it hears of the end.
+   */
   receive(type: "body" | "data", content: Uint8Array): void {
-    const { options, clock, counters } = this.wire.setting;
-    if (this.answered) {
-      this.#received += content.length;
-      this.inputDeadline = clock.in(options.drainAfterResponseTime);
-      const beyond = this.#bodyLength() === UNKNOWN_LENGTH ? 0 : this.#received - this.#bodyLength();
-      if (beyond > options.drainAfterResponseBytes) this.complete();
-      return;
-    }
+    const { options, counters } = this.wire.setting;
     let chunk = content;
     if (type === "body") {
       const length = this.#bodyLength();
       const room = this.#bodyEnded ? 0 : length === UNKNOWN_LENGTH ? chunk.length : length - this.#received;
       if (chunk.length > room) {
-        counters.extraBytes += chunk.length - room;
+        const beyond = chunk.length - room;
+        counters.extraBytes += beyond;
+        this.#extra += beyond;
         chunk = chunk.subarray(0, room);
+        if (this.answered && this.#extra > options.drainAfterResponseBytes) return this.complete();
       }
       this.#received += chunk.length;
       if (chunk.length === 0) return;
-      if (options.maxBodyBytes > 0 && this.#received > options.maxBodyBytes) return this.abort("BODY_LIMIT", 413);
+      if (options.maxBodyBytes > 0 && this.#received > options.maxBodyBytes) this.abort("BODY_LIMIT", 413);
     }
+    this.inputDeadline = this.#inputTimeout();
+    if (this.#sink === null) return;
     this.#unread += chunk.length;
-    this.inputDeadline = clock.in(options.bodyTimeout);
     this.#tell({ type, chunk });
-    if (this.#unread >= options.bodyHighWater && !this.#full && !this.answered) {
+    if (this.#unread >= options.bodyHighWater && !this.#full && !this.over) {
       this.#full = true;
-      if (this.#mayStall) this.#stallDeadline = clock.in(options.muxStall);
+      if (this.#mayStall) this.#stallDeadline = this.wire.setting.clock.in(options.muxStall);
       this.wire.hold();
     }
   }
@@ -134,17 +136,13 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The body (or the filter's file) is at its end. */
   endStream(type: "body" | "data"): void {
     if (this.inputDone) return;
-    if (!this.answered) {
-      if (type === "data") this.#tell({ type: "dataEnd" });
-      else if (!this.#bodyEnded) {
-        if (this.#received < this.#bodyLength()) {
-          if (--this.#openStreams <= 0) this.inputDone = true;
-          return this.abort("BODY_INCOMPLETE", 400);
-        }
-        this.#endBody();
-      }
+    if (--this.#openStreams <= 0) this.inputDone = true;
+    if (type === "data") this.#tell({ type: "dataEnd" });
+    else if (!this.#bodyEnded) {
+      if (this.#received < this.#bodyLength()) this.abort("BODY_INCOMPLETE", 400);
+      else this.#endBody();
     }
-    if (--this.#openStreams <= 0) this.#inputEnded();
+    if (this.inputDone) this.#inputEnded();
   }
 
   /** Ends the exchange before its time: `status` is answered if no head has left, else the answer is broken off. */
@@ -170,7 +168,11 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   sweep(now: number): void {
     const { options, clock } = this.wire.setting;
     if (this.answered) {
-      if (now >= this.inputDeadline) this.complete();
+      if (now < this.inputDeadline) return;
+      if (!this.#full) return this.complete();
+      // The app has stopped to read what it was sent: the web server's end of it is read all the same.
+      this.#abandonApp("BODY_TIMEOUT");
+      this.inputDeadline = this.#inputTimeout();
       return;
     }
     if (!this.inputDone && !this.#bodyEnded) {
@@ -196,7 +198,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   // From the app.
 
   send(event: ResponseEvent): void {
-    if (this.answered) return;
+    if (this.answered) {
+      if (event.type === "credit") this.#credit(event.bytes);
+      return;
+    }
     switch (event.type) {
       case "head":
         if (this.#headSent) return;
@@ -247,6 +252,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   protected complete(): void {
     if (this.over) return;
     this.over = true;
+    if (!this.#bodyEnded) this.#abandonApp("BODY_TIMEOUT");
     this.writeEnd();
   }
 
@@ -266,17 +272,21 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #inputEnded(): void {
     this.inputDone = true;
     this.inputDeadline = NEVER;
+    if (!this.#bodyEnded) this.#endBody();
     if (this.answered) this.complete();
-    else if (!this.#bodyEnded) this.#endBody();
+  }
+
+  /** The deadline of the next byte of the body. */
+  #inputTimeout(): number {
+    const { options, clock } = this.wire.setting;
+    return clock.in(this.answered ? options.drainAfterResponseTime : options.bodyTimeout);
   }
 
   #endAnswer(): void {
-    const { options, clock } = this.wire.setting;
     this.answered = true;
     this.#headDeadline = NEVER;
-    this.#letGo();
     if (this.inputDone) this.complete();
-    else this.inputDeadline = clock.in(options.drainAfterResponseTime);
+    else this.inputDeadline = this.#inputTimeout();
     this.wire.touch();
   }
 
@@ -295,10 +305,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
 
   /** The app took so many body bytes; reading goes on once half of the window is free. */
   #credit(bytes: number): void {
-    const { options, clock } = this.wire.setting;
     this.#unread = Math.max(0, this.#unread - bytes);
-    if (this.#full && this.#unread <= options.bodyHighWater / 2) {
-      this.inputDeadline = clock.in(options.bodyTimeout);
+    if (this.#full && this.#unread <= this.wire.setting.options.bodyHighWater / 2) {
+      this.inputDeadline = this.#inputTimeout();
       this.#letGo();
     }
   }

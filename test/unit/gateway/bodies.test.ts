@@ -117,7 +117,8 @@ describe("an answer before the body's end", () => {
     await peer.closes();
     expect(peer.ends().length).toBe(1);
     expect(peer.error).toBe(null);
-    expect(app.exchanges[0]!.received).toBe(0);
+    // An app may go on reading, as in node http.
+    expect(app.exchanges[0]!.received).toBe(2_000_000);
   });
 
   it("ends without the rest after drainAfterResponseTime of silence, and the connection without a reset", async () => {
