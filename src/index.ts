@@ -20,6 +20,8 @@ export {
   type RequestErrorCode,
   type ResponseErrorCode,
 } from "./errors.ts";
+export { appConfig, loadApp, loadFilter, loadServer, type AppConfig } from "./deploy/load.ts";
+export type { DescribeOptions } from "./deploy/loader.ts";
 export type { ProtocolName, Role } from "./exchange.ts";
 export { GATEWAY_OPTIONS, type GatewayOptions, type OptionKind, type OptionRow } from "./gateway/options.ts";
 export { createServer, isService } from "./library/create-server.ts";

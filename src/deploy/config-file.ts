@@ -8,7 +8,7 @@ import type { Logger } from "../log.ts";
 import type { Conf, Kind } from "./context.ts";
 import { type IniFile, type IniSection, parseIni } from "./ini.ts";
 import { type Variable, interpolate } from "./interpolation.ts";
-import { didYouMean, nearestName } from "./suggest.ts";
+import { didYouMean, nearestName } from "../suggest.ts";
 
 /** Section prefixes of each kind; within one inner list the first spelling that is there hides the others. */
 const PREFIXES: Readonly<Record<Kind, readonly (readonly string[])[]>> = {

@@ -1,7 +1,7 @@
 /** Replaces `%(name)s` in values by other values. */
 import { ConfigError } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../suggest.ts";
 
 /** A value that `%(name)s` may stand for. A literal is used as it is, anything else is a template itself. */
 export interface Variable {

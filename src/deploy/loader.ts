@@ -8,7 +8,7 @@ import { ConfigFile, type EvaluatedSection } from "./config-file.ts";
 import type { Conf, Context, FactoryContext, FindContext, Kind, Protocol } from "./context.ts";
 import { type EntryPoints, findEntryPoint, findPackageDirectory, normaliseName } from "./packages.ts";
 import { type FindNext, describeSection, take } from "./section.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../suggest.ts";
 import { decodePath, isUri, moduleReference, splitOnce } from "./uri.ts";
 import { wrap } from "./wrapping.ts";
 

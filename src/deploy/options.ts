@@ -4,7 +4,7 @@ import { GATEWAY_OPTIONS, type GatewayOptions, type OptionRow } from "../gateway
 import type { Conf } from "./context.ts";
 import { asBool, asBytes, asDuration, asInt, asList, asMode } from "./converters.ts";
 import type { FactoryAid } from "./create.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../suggest.ts";
 
 /** What an option is about: where to listen, how the app is run, the gateway's bounds, Paste's or flup's pools. */
 export type OptionScope = "listen" | "app" | "gateway" | "pool";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
 import type { FactoryReference, Protocol } from "./context.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../suggest.ts";
 
 /** Factory names of one package, by group: `{ server: { fcgi: … } }`. */
 export type EntryPoints<Entry = unknown> = Readonly<Partial<Record<Protocol, Readonly<Record<string, Entry>>>>>;

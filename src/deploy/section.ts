@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { EvaluatedSection } from "./config-file.ts";
 import type { Context, FactoryContext, FactoryReference, FindContext, Kind, Protocol } from "./context.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../suggest.ts";
 import { isUri, moduleReference } from "./uri.ts";
 import { overlay, wrap } from "./wrapping.ts";
 

@@ -1,6 +1,7 @@
 /** The gateway's options as one table: name, kind, default and meaning of each bound and timeout. */
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
+import { didYouMean } from "../suggest.ts";
 
 /** Sizes are bytes, times are milliseconds. A list is an array of words. */
 export type OptionKind = "bytes" | "ms" | "count" | "boolean" | "list";
@@ -159,7 +160,11 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
 export function resolveGatewayOptions(given: Partial<GatewayOptions> = {}): GatewayOptions {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(GATEWAY_OPTIONS, name)) {
-      throw new ConfigError("CONFIG_UNKNOWN_OPTION", `there is no option ${name}${suggestion(name)}`, { key: name });
+      throw new ConfigError(
+        "CONFIG_UNKNOWN_OPTION",
+        `there is no option ${name}${didYouMean(name, Object.keys(GATEWAY_OPTIONS))}`,
+        { key: name },
+      );
     }
   }
   const values: Record<string, unknown> = {};
@@ -190,28 +195,4 @@ function faultOf(value: unknown, { kind, min = 0, words }: OptionRow): string | 
         ? undefined
         : `${seen} is no whole number from ${min}`;
   }
-}
-
-function suggestion(name: string): string {
-  const plain = (word: string): string => word.replaceAll("_", "").toLowerCase();
-  let best = "";
-  let least = 4;
-  for (const known of Object.keys(GATEWAY_OPTIONS)) {
-    const distance = editDistance(plain(name), plain(known));
-    if (distance < least) [best, least] = [known, distance];
-  }
-  return best === "" ? "" : `; did you mean ${best}?`;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

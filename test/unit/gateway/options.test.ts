@@ -19,7 +19,7 @@ describe("the gateway's options", () => {
 
   it("refuse an unknown name and suggest the nearest", () => {
     expect(() => resolveGatewayOptions({ maxBodyByte: 1 } as never)).toThrow(
-      /CONFIG_UNKNOWN_OPTION.*did you mean maxBodyBytes\?/,
+      /CONFIG_UNKNOWN_OPTION.*did you mean "maxBodyBytes"\?/,
     );
     expect(() => resolveGatewayOptions({ write_stall_timeout: 1 } as never)).toThrow(
       /did you mean writeStallTimeout\?/,
