@@ -37,10 +37,10 @@ export class CgiResponseReader {
       return content === undefined ? null : { type: "body", content };
     }
     const end = this.#endOfHead(head);
-    if (end === -1) {
-      if (head.length <= MAX_HEAD) return null;
+    if ((end === -1 ? head.length : end) > MAX_HEAD) {
       throw new ProtocolError("CGI_BAD_RESPONSE", `no end of the head in ${MAX_HEAD} bytes`);
     }
+    if (end === -1) return null;
     const event = parseHead(head.room.toString("latin1", 0, end));
     this.#head = null;
     if (end < head.length) this.#body.push(head.room.subarray(end, head.length));

@@ -66,7 +66,7 @@ export function readChunks<Event extends { type: string }, R extends Reader<Even
       }
     }
   } catch (error) {
-    expect(() => reader.nextEvent(), "the same error ever after").toThrow(error as Error);
+    expect(() => reader.nextEvent(), "the same error ever after").toThrow(error);
     return { events, failure: protocolError(error).code, ending: null };
   }
   return { events, failure: null, ending: codeOf(() => reader.end()) };

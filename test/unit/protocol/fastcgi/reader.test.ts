@@ -135,7 +135,7 @@ describe("PARAMS", () => {
     const bytes = Buffer.concat([begin(1), ...records, params(1), stdin(1)]);
     const exactly = { maxParamsBytes: content.length };
     const { events } = readChunks(newFastCgiReader(exactly)(), [bytes]);
-    expect((events[1]?.["params"] as string[][]).map(([name, value]) => [name, value?.length])).toEqual([
+    expect((events[1]!["params"] as string[][]).map(([name, value]) => [name, value?.length])).toEqual([
       ["HTTP_X_0", 60_000],
       ["HTTP_X_1", 60_000],
       ["HTTP_X_2", 60_000],
