@@ -22,7 +22,7 @@ describe("the gateway's options", () => {
       /CONFIG_UNKNOWN_OPTION.*did you mean "maxBodyBytes"\?/,
     );
     expect(() => resolveGatewayOptions({ write_stall_timeout: 1 } as never)).toThrow(
-      /did you mean writeStallTimeout\?/,
+      /did you mean "writeStallTimeout"\?/,
     );
     expect(() => resolveGatewayOptions({ colour: 1 } as never)).toThrow(/there is no option colour$/);
   });
