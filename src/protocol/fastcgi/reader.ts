@@ -37,8 +37,8 @@ export class FastCgiReader {
   readonly #requests: RequestTable;
   #chunk: Buffer = EMPTY;
   #at = 0;
-  /** A record's header that the last chunk ended in. */
-  readonly #carry = Buffer.allocUnsafe(FCGI_HEADER_LEN);
+  /** The begin of a record's header, which the last chunk ended in. */
+  #carry: Buffer = EMPTY;
   #carried = 0;
   // The record that is being read.
   #type = BETWEEN_RECORDS;
@@ -122,6 +122,7 @@ export class FastCgiReader {
     const available = bytes.length - at;
     if (available === 0) return false;
     if (this.#carried > 0 || available < FCGI_HEADER_LEN) {
+      if (this.#carry === EMPTY) this.#carry = Buffer.alloc(FCGI_HEADER_LEN);
       const take = Math.min(FCGI_HEADER_LEN - this.#carried, available);
       bytes.copy(this.#carry, this.#carried, at, at + take);
       this.#carried += take;
