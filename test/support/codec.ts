@@ -11,7 +11,7 @@ export const FASTCGI_LIMITS: FastCgiReaderLimits = {
   maxHeadersTotalConnection: 1024 * 1024,
 };
 
-export const SCGI_LIMITS: ScgiReaderLimits = {
+const SCGI_LIMITS: ScgiReaderLimits = {
   maxHeaderNetstring: 256 * 1024,
   maxParams: 1000,
   maxParamName: 256,

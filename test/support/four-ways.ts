@@ -90,7 +90,7 @@ export function pairsOf({ block, offsets, base, count }: Params): [string, strin
   return pairs;
 }
 
-export function* pieces(bytes: Uint8Array, length: number): Generator<Uint8Array> {
+function* pieces(bytes: Uint8Array, length: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
 }
 
