@@ -5,14 +5,14 @@ import { ProtocolError } from "../../errors.ts";
 import { GrowingBuffer } from "../growing-buffer.ts";
 import type { Params, ParamsLimits } from "../params.ts";
 import { FCGI_AUTHORIZER, FCGI_FILTER } from "./constants.ts";
-import { decodeParams, skipPairs } from "./name-value.ts";
+import { type CheckedPairs, checkPairs, decodeParams } from "./name-value.ts";
 
 export interface HeadLimits extends ParamsLimits {
   /** Bytes of PARAMS of one request; more is a requestError. */
   readonly maxParamsBytes: number;
 }
 
-const EMPTY = Buffer.alloc(0);
+const NO_PARAMS: Params = { block: "", offsets: new Uint32Array(0), base: 0, count: 0 };
 
 export class IncomingRequest {
   readonly id: number;
@@ -24,14 +24,13 @@ export class IncomingRequest {
   paramsEnded = false;
   stdinEnded = false;
   dataEnded = false;
-  /** PARAMS so far, while one record holds them all: `#chunk[#from]` to `#chunk[#to]`. */
-  #chunk: Buffer = EMPTY;
-  #from = 0;
-  #to = 0;
+  /** Bytes of PARAMS held. */
+  headLength = 0;
+  /** PARAMS so far, while one record holds them all and no pair is cut. */
+  #params: Params = NO_PARAMS;
   /** PARAMS so far, otherwise. */
   #copy: GrowingBuffer | null = null;
-  /** Where in the copy the first pair begins that was not whole when last looked at. */
-  #unchecked = 0;
+  #checked: CheckedPairs | null = null;
 
   constructor(id: number) {
     this.id = id;
@@ -57,62 +56,58 @@ export class IncomingRequest {
     );
   }
 
-  /** Bytes of PARAMS held. */
-  get headLength(): number {
-    return this.#copy === null ? this.#to - this.#from : this.#copy.length;
-  }
-
   /**
-   * Takes PARAMS, which are `chunk[from]` to `chunk[to]`. If they are a whole record and the first, the chunk is kept,
-   * else they are copied.
+   * Takes PARAMS, which are `chunk[from]` to `chunk[to]`. If they are a whole record and the first, they are most likely
+   * all, and decoded where they are; else they are copied. What is over a limit is not waited for.
    *
-   * @throws ProtocolError FCGI_PARAMS_TOO_LARGE (431).
+   * @throws ProtocolError FCGI_PARAMS_TOO_LARGE, FCGI_TOO_MANY_PARAMS (431).
    */
   addToHead(chunk: Buffer, from: number, to: number, whole: boolean, limits: HeadLimits): void {
-    if (this.headLength + to - from > limits.maxParamsBytes) {
+    const first = this.headLength === 0;
+    this.headLength += to - from;
+    if (this.headLength > limits.maxParamsBytes) {
       const message = `more than ${limits.maxParamsBytes} bytes of PARAMS (max_params_bytes)`;
       throw new ProtocolError("FCGI_PARAMS_TOO_LARGE", message, 431);
     }
-    if (whole && this.headLength === 0) {
-      this.#chunk = chunk;
-      this.#from = from;
-      this.#to = to;
-      return;
+    if (first && whole) {
+      const params = decodeParams(chunk, from, to, limits);
+      if (params !== null) {
+        this.#params = params;
+        return;
+      }
     }
-    if (this.#copy === null) {
-      this.#copy = new GrowingBuffer();
-      this.#copy.append(this.#chunk, this.#from, this.#to);
-      this.#chunk = EMPTY;
-    }
-    this.#copy.append(chunk, from, to);
+    const copy = this.#copy ?? this.#startCopy();
+    copy.append(chunk, from, to);
+    this.#checked ??= { end: 0, count: 0 };
+    checkPairs(copy.room, this.headLength, this.#checked, limits);
   }
 
   /**
-   * Looks at pairs that are not whole yet, so that one which claims too much is not waited for.
+   * The PARAMS, all of which have come.
    *
-   * @throws ProtocolError FCGI_PARAMS_TOO_LARGE (431).
+   * @throws ProtocolError FCGI_BAD_PARAMS: the last pair is cut off.
    */
-  checkHead(limits: HeadLimits): void {
-    const copy = this.#copy;
-    if (copy !== null) this.#unchecked = skipPairs(copy.room, this.#unchecked, copy.length, limits);
-  }
-
-  /** The PARAMS, all of which have come. @throws ProtocolError as `decodeParams`. */
   finishHead(limits: HeadLimits): Params {
-    const copy = this.#copy;
-    const chunk = this.#chunk;
-    const from = this.#from;
-    const to = this.#to;
+    const length = this.headLength;
+    const params = this.#copy === null ? this.#params : decodeParams(this.#copy.room, 0, length, limits);
     this.paramsEnded = true;
     this.dropHead();
-    return copy === null ? decodeParams(chunk, from, to, limits) : decodeParams(copy.room, 0, copy.length, limits);
+    if (params !== null) return params;
+    throw new ProtocolError("FCGI_BAD_PARAMS", `a pair reaches over the end of the ${length} bytes of PARAMS`, 400);
   }
 
   dropHead(): void {
-    this.#chunk = EMPTY;
-    this.#from = 0;
-    this.#to = 0;
+    this.headLength = 0;
+    this.#params = NO_PARAMS;
     this.#copy = null;
-    this.#unchecked = 0;
+    this.#checked = null;
+  }
+
+  #startCopy(): GrowingBuffer {
+    const block = Buffer.from(this.#params.block, "latin1");
+    this.#params = NO_PARAMS;
+    this.#copy = new GrowingBuffer();
+    this.#copy.append(block, 0, block.length);
+    return this.#copy;
   }
 }

@@ -7,11 +7,11 @@ import { type Params, ParamsSlab, type ParamsLimits } from "../params.ts";
 const slab = new ParamsSlab();
 
 /**
- * Decodes a whole PARAMS stream, which is `bytes[from]` to `bytes[to]`.
+ * Decodes PARAMS, which are `bytes[from]` to `bytes[to]`; null if the last pair is not whole.
  *
- * @throws ProtocolError FCGI_BAD_PARAMS: a pair is cut off. FCGI_TOO_MANY_PARAMS, FCGI_PARAMS_TOO_LARGE (431): a limit.
+ * @throws ProtocolError FCGI_TOO_MANY_PARAMS, FCGI_PARAMS_TOO_LARGE (431): a limit, be the pair whole or not.
  */
-export function decodeParams(bytes: Buffer, from: number, to: number, limits: ParamsLimits): Params {
+export function decodeParams(bytes: Buffer, from: number, to: number, limits: ParamsLimits): Params | null {
   const { maxParams, maxParamName, maxParamValue } = limits;
   const first = slab.begin(Math.min(maxParams, (to - from) >> 1));
   const end = first + 4 * maxParams;
@@ -29,15 +29,13 @@ export function decodeParams(bytes: Buffer, from: number, to: number, limits: Pa
       valueLength = longLength(bytes, at);
       at += 3;
     }
-    if (at > to) throw cutOff(to - from);
+    if (at > to) return null;
     if (nameLength > maxParamName || valueLength > maxParamValue) throw tooLarge(nameLength, valueLength, limits);
     const nameStart = at - from;
     const nameEnd = nameStart + nameLength;
     at += nameLength + valueLength;
-    if (at > to) throw cutOff(to - from);
-    if (next === end) {
-      throw new ProtocolError("FCGI_TOO_MANY_PARAMS", `more than ${maxParams} variables (max_params)`, 431);
-    }
+    if (at > to) return null;
+    if (next === end) throw tooMany(limits);
     offsets[next] = nameStart;
     offsets[next + 1] = nameEnd;
     offsets[next + 2] = nameEnd;
@@ -47,27 +45,34 @@ export function decodeParams(bytes: Buffer, from: number, to: number, limits: Pa
   return slab.finish(bytes.toString("latin1", from, to), next);
 }
 
+/** The pairs at the begin of `bytes` that were looked at: where they end, and how many they are. */
+export interface CheckedPairs {
+  end: number;
+  count: number;
+}
+
 /**
- * Where the first pair begins that is not whole yet, in PARAMS of which `bytes[from]` to `bytes[to]` have come. What it
- * claims to be is checked, so that a pair over a limit is refused before it is here.
+ * Goes on looking at PARAMS of which the first `length` bytes have come, with the same result as `decodeParams` will
+ * have for them: what is over a limit is not waited for.
  *
- * @throws ProtocolError FCGI_PARAMS_TOO_LARGE (431).
+ * @throws ProtocolError FCGI_TOO_MANY_PARAMS, FCGI_PARAMS_TOO_LARGE (431).
  */
-export function skipPairs(bytes: Buffer, from: number, to: number, limits: ParamsLimits): number {
-  let pair = from;
+export function checkPairs(bytes: Buffer, length: number, checked: CheckedPairs, limits: ParamsLimits): void {
   for (;;) {
-    const nameSize = bytes[pair]! > 127 ? 4 : 1;
-    if (pair + nameSize >= to) return pair;
-    const valueSize = bytes[pair + nameSize]! > 127 ? 4 : 1;
-    const start = pair + nameSize + valueSize;
-    if (start > to) return pair;
-    const nameLength = nameSize === 1 ? bytes[pair]! : longLength(bytes, pair + 1);
+    const at = checked.end;
+    const nameSize = bytes[at]! > 127 ? 4 : 1;
+    if (at + nameSize >= length) return;
+    const valueSize = bytes[at + nameSize]! > 127 ? 4 : 1;
+    const start = at + nameSize + valueSize;
+    if (start > length) return;
+    const nameLength = nameSize === 1 ? bytes[at]! : longLength(bytes, at + 1);
     const valueLength = valueSize === 1 ? bytes[start - 1]! : longLength(bytes, start - 3);
     if (nameLength > limits.maxParamName || valueLength > limits.maxParamValue) {
       throw tooLarge(nameLength, valueLength, limits);
     }
-    if (start + nameLength + valueLength > to) return pair;
-    pair = start + nameLength + valueLength;
+    if (start + nameLength + valueLength > length) return;
+    if (checked.count++ === limits.maxParams) throw tooMany(limits);
+    checked.end = start + nameLength + valueLength;
   }
 }
 
@@ -118,8 +123,8 @@ function longLength(bytes: Buffer, at: number): number {
   return ((bytes[at - 1]! & 0x7f) << 24) | (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
 }
 
-function cutOff(length: number): ProtocolError {
-  return new ProtocolError("FCGI_BAD_PARAMS", `a pair reaches over the end of the ${length} bytes of PARAMS`, 400);
+function tooMany({ maxParams }: ParamsLimits): ProtocolError {
+  return new ProtocolError("FCGI_TOO_MANY_PARAMS", `more than ${maxParams} variables (max_params)`, 431);
 }
 
 function tooLarge(nameLength: number, valueLength: number, limits: ParamsLimits): ProtocolError {

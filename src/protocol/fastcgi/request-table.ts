@@ -59,22 +59,20 @@ export class RequestTable {
   /**
    * Takes some PARAMS; `whole`: they are a record of their own.
    *
-   * @throws ProtocolError FCGI_PARAMS_TOO_LARGE, which concerns this request alone; FCGI_HEADS_TOO_LARGE.
+   * @throws ProtocolError FCGI_PARAMS_TOO_LARGE, FCGI_TOO_MANY_PARAMS, which concern this request alone;
+   *   FCGI_HEADS_TOO_LARGE.
    */
   addToHead(request: IncomingRequest, chunk: Buffer, from: number, to: number, whole: boolean): void {
     const { maxHeadersTotalConnection } = this.#limits;
-    request.addToHead(chunk, from, to, whole, this.#limits);
     this.headBytes += to - from;
+    request.addToHead(chunk, from, to, whole, this.#limits);
     if (this.headBytes > maxHeadersTotalConnection) {
-      throw new ProtocolError(
-        "FCGI_HEADS_TOO_LARGE",
-        `more than ${maxHeadersTotalConnection} bytes of unfinished heads`,
-      );
+      const message = `more than ${maxHeadersTotalConnection} bytes of unfinished heads`;
+      throw new ProtocolError("FCGI_HEADS_TOO_LARGE", message);
     }
-    request.checkHead(this.#limits);
   }
 
-  /** @throws ProtocolError as `decodeParams`. */
+  /** @throws ProtocolError FCGI_BAD_PARAMS. */
   finishHead(request: IncomingRequest): Params {
     this.headBytes -= request.headLength;
     return request.finishHead(this.#limits);
