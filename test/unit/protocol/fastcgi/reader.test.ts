@@ -219,6 +219,18 @@ describe("a request that cannot be served", () => {
     }
   });
 
+  it.each([
+    ["a pair that claims too much", Buffer.concat([GET, size(3), size(70_000)]), "FCGI_PARAMS_TOO_LARGE"],
+    ["too many pairs", Buffer.concat([GET, GET, GET, GET]), "FCGI_TOO_MANY_PARAMS"],
+  ])("for %s is refused before anything that follows, however the bytes arrive", (_, content, error) => {
+    const bytes = Buffer.concat([begin(1), params(1, content), begin(2), params(1), stdin(1)]);
+    expect(readFourWays(newFastCgiReader({ maxParams: 3 }), bytes).events).toEqual([
+      BEGUN,
+      { type: "requestError", requestId: 1, error },
+      { ...BEGUN, requestId: 2 },
+    ]);
+  });
+
   it("says 431 where a limit was reached and 400 where the bytes are wrong", () => {
     const hints = [pair("N".repeat(300), ""), Buffer.of(9)].map((content) => {
       const reader = newFastCgiReader()();
