@@ -50,7 +50,7 @@ export class FastCgiClientReader {
 
   /** @throws ProtocolError FCGI_TRUNCATED: the connection ended inside a record. */
   end(): void {
-    if (this.#header !== null || this.#bytes.length > 0) {
+    if (this.#header !== null || this.#paddingLeft > 0 || this.#bytes.length > 0) {
       throw new ProtocolError("FCGI_TRUNCATED", "the connection ended inside a record");
     }
   }

@@ -26,7 +26,7 @@ interface Capture extends Request {
 const captures = new URL("../../vectors/captures/", import.meta.url);
 const FRONT_ENDS = readdirSync(captures, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 /** Of each file, so that all of them together take a second or two. */
-const PLACES = 18;
+const PLACES = 12;
 
 describe.each(FRONT_ENDS.map(({ name }) => name))("what %s sends", (frontEnd) => {
   const directory = new URL(`${frontEnd}/`, captures);

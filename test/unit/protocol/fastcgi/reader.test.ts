@@ -56,6 +56,21 @@ describe("a request", () => {
     expect(event?.type === "stdin" && event.content.buffer === chunk.buffer).toBe(true);
   });
 
+  it("is read as well if all of it is received before any is taken", () => {
+    const bytes = Buffer.concat([begin(1), params(1, GET, 3), params(1), stdin(1, "body", 4), stdin(1)]);
+    for (const size of [1, 3, 8, 20]) {
+      const reader = newFastCgiReader()();
+      for (let at = 0; at < bytes.length; at += size) reader.receive(bytes.subarray(at, at + size));
+      expect(reader.buffered).toBe(bytes.length);
+      expect(readChunks(reader, [new Uint8Array(0)]).events.map(({ type }) => type)).toEqual([
+        "beginRequest",
+        "params",
+        "stdin",
+        "stdinEnd",
+      ]);
+    }
+  });
+
   it("takes a plain Uint8Array", () => {
     const bytes = new Uint8Array(Buffer.concat([begin(1), params(1, GET), params(1)]));
     expect(readChunks(newFastCgiReader()(), [bytes]).events).toEqual([BEGUN, GOT]);

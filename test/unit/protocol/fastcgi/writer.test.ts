@@ -94,7 +94,7 @@ describe("an answer", () => {
 describe("padding", () => {
   it.each([1, 7, 8, 9, 15, 16, 8191, 8192, 8193, 65_527])("fills %i bytes of content up to 8", (length) => {
     const content = Buffer.alloc(length, 0x41);
-    expect(Buffer.concat(write(stdout(content)))).toEqual(padded(6, 1, content));
+    expect(Buffer.concat(write(stdout(content))).equals(padded(6, 1, content))).toBe(true);
   });
 });
 
@@ -102,7 +102,7 @@ describe("large content", () => {
   it("is not copied", () => {
     const content = Buffer.alloc(100_000, 1);
     const views = write(stdout(content)).filter((piece) => piece.buffer === content.buffer);
-    expect(Buffer.concat(views)).toEqual(content);
+    expect(Buffer.concat(views).equals(content)).toBe(true);
   });
 
   it.each([65_528, 65_529, 65_535, 65_536, 131_056, 200_001])("of %i bytes is cut into records", (length) => {

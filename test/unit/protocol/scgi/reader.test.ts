@@ -87,6 +87,16 @@ describe("a request", () => {
     expect(event?.type === "body" && event.content.buffer === chunk.buffer).toBe(true);
   });
 
+  it("is read as well if all of it is received before any is taken", () => {
+    const reader = newScgiReader()();
+    for (const byte of Buffer.from(`${netstring(HEADERS)}bodyX`)) reader.receive(Buffer.of(byte));
+    expect(readChunks(reader, [new Uint8Array(0)]).events.slice(1)).toEqual([
+      { type: "body", content: "body" },
+      { type: "bodyEnd" },
+      { type: "extraData", bytes: 1 },
+    ]);
+  });
+
   it("tells of bytes after the body, and does not read them", () => {
     expect(read(`${netstring(HEADERS)}body${netstring(HEADERS)}`).events.slice(2)).toEqual([
       { type: "bodyEnd" },
