@@ -48,6 +48,10 @@ const ROUTES = {
     res.setHeaders(new Map(Object.entries(sample.RESPONSE_HEADERS)));
     text(res, "set\n");
   },
+  "GET /headers/latin": (req, res) => {
+    res.setHeader("X-Latin", sample.LATIN);
+    text(res, req.headers["x-body"] === "bytes" ? Buffer.from("set\n") : "set\n");
+  },
   "GET /headers": (req, res) => json(res, sample.endToEnd(req.headers)),
   "GET /etag": (req, res) => {
     res.setHeader("ETag", sample.ETAG);

@@ -42,6 +42,7 @@ app.post("/redirect/see-other", (req, res) => res.redirect(303, "/text"));
 app.get("/cookies/set", (req, res) => void res.append("Set-Cookie", sample.COOKIES).type("text").send("set\n"));
 app.get("/cookies/read", (req, res) => void res.type("text").send(req.get("cookie") ?? "none"));
 app.get("/headers/set", (req, res) => void res.set(sample.RESPONSE_HEADERS).type("text").send("set\n"));
+app.get("/headers/latin", (req, res) => void res.set("X-Latin", sample.LATIN).type("text").send("set\n"));
 app.get("/headers", (req, res) => void res.json(sample.endToEnd(req.headers)));
 
 app.get("/etag", (req, res) => void res.set("ETag", sample.ETAG).type("text").send(sample.TEXT));

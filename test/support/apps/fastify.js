@@ -54,6 +54,9 @@ app.get("/cookies/read", async (request, reply) => reply.type(TEXT_TYPE).send(re
 app.get("/headers/set", async (request, reply) => {
   return reply.headers(sample.RESPONSE_HEADERS).type(TEXT_TYPE).send("set\n");
 });
+app.get("/headers/latin", async (request, reply) =>
+  reply.header("X-Latin", sample.LATIN).type(TEXT_TYPE).send("set\n"),
+);
 app.get("/headers", async (request) => sample.endToEnd(request.headers));
 
 app.get("/etag", async (request, reply) => {

@@ -53,6 +53,7 @@ app.get("/headers/set", (c) => {
   }
   return c.text("set\n");
 });
+app.get("/headers/latin", (c) => c.text("set\n", 200, { "X-Latin": sample.LATIN }));
 app.get("/headers", (c) => c.json(sample.endToEnd(c.req.header())));
 
 app.use("/etag", etag());

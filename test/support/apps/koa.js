@@ -54,12 +54,16 @@ const ROUTES = {
   },
   "GET /cookies/set": (ctx) => {
     ctx.cookies.set("sid", "abc123");
-    ctx.cookies.set("theme", "dark", { maxAge: 3_600_000, expires: new Date(1e12), sameSite: "lax", httpOnly: false });
+    ctx.cookies.set("theme", "dark", { expires: new Date(1e12), sameSite: "lax", httpOnly: false });
     answer(ctx, "set\n");
   },
   "GET /cookies/read": (ctx) => answer(ctx, ctx.cookies.get("b") ?? ctx.get("cookie")),
   "GET /headers/set": (ctx) => {
     ctx.set(sample.RESPONSE_HEADERS);
+    answer(ctx, "set\n");
+  },
+  "GET /headers/latin": (ctx) => {
+    ctx.set("X-Latin", sample.LATIN);
     answer(ctx, "set\n");
   },
   "GET /headers": (ctx) => void (ctx.body = sample.endToEnd(ctx.headers)),

@@ -21,9 +21,10 @@ export const RESPONSE_HEADERS = {
   Vary: "Cookie",
   "Content-Language": "en",
   "X-Empty": "",
-  "X-Latin": "caf\xe9",
   Link: "</style.css>; rel=preload",
 };
+/** Above 0x7f; how node http writes it depends on the first chunk of the body. */
+export const LATIN = "caf\xe9";
 export const COOKIES = ["sid=abc123; Path=/; HttpOnly", "theme=dark; Max-Age=3600; SameSite=Lax"];
 
 /** Headers that each hop makes anew, or that say how the body travels. */
