@@ -35,12 +35,20 @@ function* all(): Generator<Configuration> {
             transport,
             prefix,
             mount: server === "apache" && protocol === "scgi" && prefix !== "" ? "/james" : "auto",
-            file: fileURLToPath(new URL(`../../${FILES[server].folder}/${name}`, import.meta.url)),
+            file: example(`${FILES[server].folder}/${name}`),
           };
         }
       }
     }
   }
+  yield {
+    ...{ title: "nginx fastcgi tcp, connections kept, /", server: "nginx", protocol: "fastcgi", transport: "tcp" },
+    ...{ prefix: "", mount: "auto", file: example("examples/nginx/fastcgi-tcp-kept.conf") },
+  };
+}
+
+function example(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }
 
 export const CONFIGURATIONS: readonly Configuration[] = [...all()];

@@ -31,7 +31,7 @@ const APPS = {
   hono: honoListener,
   // Hono through the `fetch` form of the library; node http, which has no such form, serves it with Hono's adapter.
   fetch: (req, res) => {
-    if (req.fromNode === true) honoListener(req, res);
+    if (req.fromNode === true) void honoListener(req, res);
     else fetchServer.emit("request", req, res);
   },
 };
@@ -53,7 +53,10 @@ const mounted = (mount) => (req, res) => {
 const log = stderrLogger("warn");
 const servers = [];
 
-process.on("message", async (message) => {
+process.on("message", (message) => void hear(message));
+process.on("disconnect", () => process.exit(0));
+
+async function hear(message) {
   switch (message.type) {
     case "listen": {
       const ports = [];
@@ -78,5 +81,4 @@ process.on("message", async (message) => {
       waiting.delete(message.id);
       break;
   }
-});
-process.on("disconnect", () => process.exit(0));
+}
