@@ -19,9 +19,10 @@ interface WebServerModule {
   freePort(): Promise<number>;
 }
 
-export const { findWebServer, startWebServer, freePort } = (await import(
+const { findWebServer, ...others } = (await import(
   new URL("../../examples/web-server.mjs", import.meta.url).href
 )) as WebServerModule;
+export const { startWebServer, freePort } = others;
 
 /** The servers that this machine has; a test of another one is skipped, and `npm test` says what to install. */
 export const INSTALLED: ReadonlySet<ServerName> = new Set(
