@@ -24,5 +24,5 @@ export function hookAuthorizer(response: ServerResponse): AuthorizerResponse {
     deny(this: AuthorizerResponse): void {
       this.writeHead(403).end();
     },
-  }) as AuthorizerResponse;
+  });
 }

@@ -1,7 +1,7 @@
 /** Serves an app in the form of `fetch(request)`: a web `Request` in, a `Response` out, streaming both ways. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import type { NodeHandler } from "./host.ts";
+import type { NodeHandler } from "./handler.ts";
 
 /** What a fetch app gets as its second argument: the node objects behind the request. */
 export interface FetchBindings {

@@ -1,57 +1,39 @@
 /** Runs one app: a `Dispatcher` that gives each exchange to a handler in this thread, and answers for its faults. */
 import http from "node:http";
 
-import type { HeaderOptions } from "../cgi/request-head.ts";
 import type { Dispatcher, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
-import type { Logger } from "../log.ts";
 import type { AppHandler } from "./adapt.ts";
 import { hookAuthorizer } from "./authorizer.ts";
 import { type ConsoleCapture, captureConsole } from "./console-capture.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
 import { fetchHandler } from "./fetch.ts";
+import type { ExchangeHost, HostedCall, HostingOptions, NodeHandler } from "./handler.ts";
 import { HostedExchange } from "./hosted-exchange.ts";
 import { type IncomingMessageClass, withLazyHeaders } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
 
-/** `(req, res)`; a promise is awaited for its rejection alone. */
-export type NodeHandler = (request: http.IncomingMessage, response: http.ServerResponse) => unknown;
-
-export interface AppHostOptions extends HeaderOptions {
+export interface AppHostOptions extends HostingOptions {
   /** Answers the responder role. */
   readonly app: AppHandler;
   /** Answers the authorizer role. */
   readonly authorizer?: NodeHandler;
   /** Answers the filter role. */
   readonly filter?: NodeHandler;
-  /** Where the app is mounted: "auto", "/" or "/james". */
-  readonly mount: string;
-  /** The answer to a failure shows its stack to the client. */
-  readonly debug: boolean;
   /** What the app writes to `console` while it serves a request goes to the web server's error log too. */
   readonly captureConsole: boolean;
-  /** Bytes; a larger response head is answered 500. */
-  readonly maxResponseHeader: number;
-  readonly log: Logger;
-  /** What `req.socket.server` is; hears 'timeout' where neither request nor response do. */
-  readonly server?: NodeJS.EventEmitter;
   readonly IncomingMessage?: IncomingMessageClass;
   readonly ServerResponse?: ServerResponseClass;
 }
 
-type ResolvedOptions = AppHostOptions & {
-  readonly IncomingMessage: IncomingMessageClass;
-  readonly ServerResponse: ServerResponseClass;
-};
-
-export class AppHost implements Dispatcher {
-  readonly options: ResolvedOptions;
+export class AppHost implements Dispatcher, ExchangeHost {
+  readonly options: AppHostOptions & ExchangeHost["options"];
   readonly #responder: NodeHandler;
   readonly #console: ConsoleCapture | null;
 
   constructor(options: AppHostOptions) {
     this.options = {
       ...options,
-      IncomingMessage: withLazyHeaders(options.IncomingMessage ?? (http.IncomingMessage as never)),
+      IncomingMessage: withLazyHeaders(options.IncomingMessage ?? http.IncomingMessage),
       ServerResponse: options.ServerResponse ?? http.ServerResponse,
     };
     this.#responder = options.app.kind === "fetch" ? fetchHandler(options.app.fetch) : options.app.handler;
@@ -64,14 +46,12 @@ export class AppHost implements Dispatcher {
     return exchange;
   }
 
-  /** Calls the handler of the exchange's role; throws what it throws. */
-  call(request: http.IncomingMessage, response: http.ServerResponse, exchange: HostedExchange): unknown {
+  call(request: http.IncomingMessage, response: http.ServerResponse, exchange: HostedCall): unknown {
     const handler = this.#handlerOf(exchange.head, response);
     if (this.#console === null) return handler(request, response);
     return this.#console.run(exchange, () => handler(request, response));
   }
 
-  /** True if a listener of the server's 'timeout' has taken care of `socket`. */
   timedOut(socket: ExchangeSocket): boolean {
     return this.options.server?.emit("timeout", socket) ?? false;
   }

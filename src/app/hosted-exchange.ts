@@ -6,7 +6,7 @@ import { RequestError } from "../errors.ts";
 import type { AbortCode } from "../errors.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
 import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
-import type { AppHost } from "./host.ts";
+import type { ExchangeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
 import { ResponseLine, type ResponseOwner } from "./response-line.ts";
 import { announceDrain, assign, createResponse } from "./response.ts";
@@ -15,7 +15,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   readonly head: RequestHead;
   readonly socket: ExchangeSocket;
   readonly line: ResponseLine;
-  readonly #host: AppHost;
+  readonly #host: ExchangeHost;
   readonly #sink: ResponseSink;
   request: IncomingMessage | null = null;
   response: ServerResponse | null = null;
@@ -32,7 +32,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   #answered = false;
   #closed = false;
 
-  constructor(head: RequestHead, sink: ResponseSink, host: AppHost) {
+  constructor(head: RequestHead, sink: ResponseSink, host: ExchangeHost) {
     this.head = head;
     this.#sink = sink;
     this.#host = host;

@@ -58,5 +58,5 @@ class Lazy<T> implements ProxyHandler<Target> {
 
 /** `make(from)`, called when the object is first looked into; frozen if that is. */
 export function lazyObject<T, O extends object>(make: (from: T) => O, from: T): O {
-  return new Proxy<Target>({ __proto__: null } as unknown as Target, new Lazy(make, from)) as O;
+  return new Proxy<Target>({ __proto__: null }, new Lazy(make, from)) as O;
 }

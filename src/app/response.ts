@@ -22,7 +22,7 @@ export function createResponse(
   const response = new ResponseClass(request) as HookedResponse;
   response[LINE] = socket;
   show(response, socket);
-  response.writeHead = writeHead as HookedResponse["writeHead"];
+  response.writeHead = writeHead;
   response.end = end as HookedResponse["end"];
   return response;
 }

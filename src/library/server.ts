@@ -153,7 +153,7 @@ function paramsOf(socket: ExchangeSocket): Record<string, string> {
 function toAddress(args: unknown[]): ListenAddress {
   const [first, host] = args;
   if (first === undefined || first === null) return { fd: FCGI_LISTENSOCK_FILENO };
-  if (typeof first === "object") return fromOptions(first as ListenOptions);
+  if (typeof first === "object") return fromOptions(first);
   if (typeof first === "string" && !/^\d+$/.test(first)) return { path: first };
   return { port: Number(first), ...(typeof host === "string" ? { host } : {}) };
 }

@@ -1,5 +1,6 @@
 /** Runs one exchange on an app host without a gateway: what the app sends is recorded, credit is given by hand. */
-import { AppHost, type AppHostOptions, type NodeHandler } from "../../src/app/host.ts";
+import type { NodeHandler } from "../../src/app/handler.ts";
+import { AppHost, type AppHostOptions } from "../../src/app/host.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseEvent, Role } from "../../src/exchange.ts";
 import { silentLogger } from "../../src/log.ts";
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { FetchApp } from "../../../src/app/fetch.ts";
 import { GET, Hosted, POST } from "../../support/hosted.ts";
 
-const run = (fetch: FetchApp, variables = GET): Hosted =>
+const run = (fetch: (request: Request) => Response | Promise<Response>, variables = GET): Hosted =>
   Hosted.run(() => {}, variables, { app: { kind: "fetch", fetch } });
 
 describe("a fetch app", () => {

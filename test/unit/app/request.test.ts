@@ -1,4 +1,5 @@
 import http from "node:http";
+import type { TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 
 import { cgi, type GatewayRequest } from "../../../src/app/request.ts";
@@ -20,7 +21,7 @@ describe("a request", () => {
       expect(req.headers).toEqual({ host: "www.example.test" });
       expect(req.rawHeaders).toEqual(["Host", "www.example.test"]);
       expect(req.headersDistinct).toEqual({ host: ["www.example.test"] });
-      const { socket } = req as unknown as { socket: import("node:tls").TLSSocket };
+      const { socket } = req as unknown as { socket: TLSSocket };
       expect([socket.remoteAddress, socket.remotePort, socket.remoteFamily]).toEqual(["192.0.2.7", 40000, "IPv4"]);
       expect([socket.localAddress, socket.localPort, socket.encrypted]).toEqual(["10.0.0.1", 443, true]);
       expect(socket.address()).toEqual({ address: "10.0.0.1", port: 443, family: "IPv4" });

@@ -65,15 +65,15 @@ describe("a response", () => {
     const calls: string[] = [];
     const hosted = Hosted.run((_req, res) => {
       const { writeHead, end } = res;
-      res.writeHead = function (this: http.ServerResponse, ...args: never[]) {
+      res.writeHead = function (this: http.ServerResponse, ...args: unknown[]) {
         calls.push("writeHead");
         this.setHeader("X-Late", "yes");
-        return writeHead.apply(this, args);
-      } as typeof writeHead;
-      res.end = function (this: http.ServerResponse, ...args: never[]) {
+        return writeHead.apply(this, args as [number]);
+      };
+      res.end = function (this: http.ServerResponse, ...args: unknown[]) {
         calls.push("end");
-        return end.apply(this, args);
-      } as typeof end;
+        return end.apply(this, args as Parameters<typeof end>);
+      };
       res.end("x");
     });
     await hosted.ended();
@@ -282,7 +282,7 @@ describe("a failing app", () => {
       },
     ],
   ])("that %s before the head is answered 500 without detail; log and STDERR have the stack", async (_how, handler) => {
-    const hosted = Hosted.run(handler as never);
+    const hosted = Hosted.run(handler);
     await hosted.ended();
     expect(hosted.status).toBe(500);
     expect(hosted.bodyText).not.toContain("secret");
