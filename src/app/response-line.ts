@@ -10,6 +10,8 @@ import { ResponseError } from "../errors.ts";
 import type { ResponseSink } from "../exchange.ts";
 
 const HEAD_END = "\r\n\r\n";
+// oxlint-disable-next-line no-control-regex
+const NOT_ASCII = /[^\x00-\x7f]/;
 const INFORMATIONAL = "HTTP/1.1 1";
 
 type WriteCallback = (error?: Error | null) => void;
@@ -62,7 +64,7 @@ export class ResponseLine {
   /** Takes what a response writes to its socket. `callback` is called once the bytes have left. */
   write(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, callback: WriteCallback | null): void {
     if (!this.#over) {
-      const body = this.#headSent ? data : this.#takeHead(data);
+      const body = this.#headSent ? data : this.#takeHead(data, encoding);
       if (body.length > 0) this.#sendBody(typeof body === "string" ? Buffer.from(body, encoding ?? "utf8") : body);
     }
     if (callback) this.#whenLeft(callback);
@@ -126,7 +128,7 @@ export class ResponseLine {
   }
 
   /** Sends the head that `data` begins with and returns the rest. Informational heads are dropped: no front relays them. */
-  #takeHead(data: string | Uint8Array): string | Uint8Array {
+  #takeHead(data: string | Uint8Array, encoding: BufferEncoding | null | undefined): string | Uint8Array {
     // Node gives the head as text, alone or before the first chunk; only a hand-written answer comes as bytes.
     const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
     const split = text.indexOf(HEAD_END) + HEAD_END.length;
@@ -134,9 +136,10 @@ export class ResponseLine {
       this.fail(new ResponseError("RESPONSE_BAD_HEAD", "the response does not begin with a whole head"));
       return "";
     }
-    if (text.startsWith(INFORMATIONAL)) return split === text.length ? "" : this.#takeHead(text.slice(split));
+    if (text.startsWith(INFORMATIONAL)) return split === text.length ? "" : this.#takeHead(text.slice(split), encoding);
     try {
-      const head = cgiResponseHead(split === text.length ? text : text.slice(0, split), this.#owner);
+      const headText = split === text.length ? text : text.slice(0, split);
+      const head = cgiResponseHead(encoding === "latin1" ? headText : inBytes(headText, encoding), this.#owner);
       for (const warning of head.warnings) this.#owner.report(warning);
       this.#headSent = true;
       const bodyless = this.#owner.headOnly || head.status === 204 || head.status === 304;
@@ -167,4 +170,9 @@ export class ResponseLine {
     else if (this.#waiting === null) this.#waiting = [this.#sent, callback];
     else this.#waiting.push(this.#sent, callback);
   }
+}
+
+/** Node writes its head together with a first chunk of text, in that chunk's encoding: a character for each such byte. */
+function inBytes(head: string, encoding: BufferEncoding | null | undefined): string {
+  return NOT_ASCII.test(head) ? Buffer.from(head, encoding ?? "utf8").toString("latin1") : head;
 }

@@ -21,8 +21,8 @@ export async function serve(target: string, variables: readonly string[], flags:
     const globalConf = parseVariables(variables);
     const { appName = fragment, serverName } = flags;
     const running = await start(file, { appName, serverName, globalConf, log });
-    say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
     endWith(running, log);
+    say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
   } catch (error) {
     reportFailure(error, verbose);
     process.exit(exitCodeOf(error));

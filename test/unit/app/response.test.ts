@@ -253,11 +253,14 @@ describe("a response", () => {
     expect(called).toEqual(["a", "end"]);
   });
 
-  it("passes header bytes over 0x7f as they are", async () => {
-    const hosted = Hosted.run((_req, res) => void res.setHeader("X-Latin", "\xe9").end("\u2603"));
-    await hosted.ended();
-    expect(hosted.headText).toContain("X-Latin: \xe9\r\n");
-    expect(hosted.bodyText).toBe("\u2603");
+  it("sends header characters over 0x7f as node http does: latin1, or in the encoding of a first chunk of text", async () => {
+    const bytes = Hosted.run((_req, res) => void res.setHeader("X-Latin", "\xe9").end(Buffer.from("x")));
+    await bytes.ended();
+    expect(bytes.headText).toContain("X-Latin: \xe9\r\n");
+    const text = Hosted.run((_req, res) => void res.setHeader("X-Latin", "\xe9").end("\u2603"));
+    await text.ended();
+    expect(text.headText).toContain("X-Latin: \xc3\xa9\r\n");
+    expect(text.bodyText).toBe("\u2603");
   });
 });
 
