@@ -6,7 +6,7 @@ import { silentLogger } from "../../src/log.ts";
 
 type Variables = Record<string, string> | readonly (readonly [string, string])[];
 
-export function makeParams(variables: Variables): Params {
+function makeParams(variables: Variables): Params {
   const pairs = Array.isArray(variables) ? (variables as [string, string][]) : Object.entries(variables);
   let block = "";
   const offsets = new Uint32Array(pairs.length * 4);

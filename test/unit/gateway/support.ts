@@ -253,7 +253,6 @@ export const BEGIN = 1;
 export const ABORT = 2;
 export const PARAMS = 4;
 export const STDIN = 5;
-export const DATA = 8;
 export const GET_VALUES = 9;
 
 export function record(type: number, id: number, content: Uint8Array | string = ""): Buffer {
@@ -323,5 +322,3 @@ export function scgi(body = "", length: number = body.length, variables: Record<
     .join("");
   return `${block.length}:${block},${body}`;
 }
-
-export type { GatewayOptions };
