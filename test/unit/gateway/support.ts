@@ -16,7 +16,6 @@ import type {
   RequestSink,
   ResponseSink,
 } from "../../../src/exchange.ts";
-import type { GatewayOptions } from "../../../src/gateway/options.ts";
 import { Gateway, type GatewaySetup } from "../../../src/gateway/server.ts";
 import type { Logger } from "../../../src/log.ts";
 
