@@ -285,6 +285,7 @@ export class ExchangeSocket extends EventEmitter {
     this.#heldLength = 0;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#dataStream?.destroy();
     if (error !== null && this.listenerCount("error") > 0) this.emit("error", error);
     this.emit("close", error !== null);
   }

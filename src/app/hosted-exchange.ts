@@ -30,6 +30,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   #bytesRead = 0;
   #needsDrain = false;
   #answered = false;
+  /** The app has ended the exchange before its time. */
+  #broken = false;
   #closed = false;
 
   constructor(head: RequestHead, sink: ResponseSink, host: ExchangeHost) {
@@ -172,7 +174,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   flushed(): void {
     if (this.#closed || this.outstanding > 0) return;
     if (this.line.over) {
-      this.answered();
+      // A tick after 'finish', as in node http: what was written after the end is told before 'close'.
+      process.nextTick(answered, this);
     } else if (this.#needsDrain && this.socket.writableLength === 0 && this.response?.writableEnded === false) {
       this.#needsDrain = false;
       announceDrain(this.response);
@@ -186,8 +189,14 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
 
   break(error: Error | undefined): void {
     if (this.#closed) return;
+    if (this.line.over && this.outstanding === 0) {
+      process.nextTick(answered, this);
+      return;
+    }
     if (!this.line.over) this.line.fail(error ?? "the app destroyed the request before it was answered");
-    process.nextTick(closeWith, this, error ?? null);
+    this.#broken = true;
+    // As a net.Socket, which closes once the tick is over: what broke it is told first.
+    setImmediate(closeWith, this, error ?? null);
   }
 
   stderr(chunk: Uint8Array): void {
@@ -196,6 +205,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
 
   wantData(): void {
     this.#dataWanted = true;
+    if (this.head.role !== "filter") return this.#pushData(null);
     const queue = this.#dataQueue;
     while (this.#dataWanted && queue !== null && queue.length > 0) this.#pushData(queue.shift()!);
   }
@@ -208,10 +218,10 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
 
   /** The answer has left. What is still to come of the body is read by the app, or else by nobody, as in node http. */
   answered(): void {
-    if (this.#closed || this.#answered) return;
+    if (this.#closed || this.#answered || this.#broken) return;
     this.#answered = true;
     const { request } = this;
-    if (request?.readableFlowing === null) {
+    if (request?.readableFlowing === null && !request.destroyed) {
       // To be read by nobody takes some turns of the loop: spared where nobody would hear of it.
       if (!this.#bodyComplete || request.listenerCount("end") + request.listenerCount("close") > 0) {
         this.#pushEnd();
@@ -230,7 +240,9 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     this.#queue = null;
     this.#dataQueue = null;
     this.socket.destroyed = true;
-    if (!this.#bodyComplete || error !== null) this.request?.destroy(connectionReset());
+    if (!this.#bodyComplete || error !== null || (this.#broken && !this.#answered)) {
+      this.request?.destroy(connectionReset());
+    }
     this.#closeSocket(error);
   }
 

@@ -2,7 +2,7 @@
  * A genuine `http.ServerResponse` over an exchange. Two hooks, own properties since Express replaces prototypes; each
  * one calls the genuine method that it covers, so that all that packages read of a response is true.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 
 import type { ExchangeSocket } from "./exchange-socket.ts";
 
@@ -41,11 +41,12 @@ export function assign(response: ServerResponse): void {
 /**
  * Lets node announce 'drain'. The event belongs to a flag that node keeps for itself and clears only when it flushes
  * what a response wrote before it got its socket; so the response writes nothing at all without a socket, and gets it.
+ * Packages that compress put a `write` of their own on responses, which must not hear of it.
  */
 export function announceDrain(response: ServerResponse): void {
   const socket = (response as HookedResponse)[LINE];
   response.detachSocket(socket as never);
-  response.write("");
+  ServerResponse.prototype.write.call(response, "");
   response.assignSocket(socket as never);
 }
 
