@@ -46,7 +46,7 @@ export function assign(response: ServerResponse): void {
 export function announceDrain(response: ServerResponse): void {
   const socket = (response as HookedResponse)[LINE];
   response.detachSocket(socket as never);
-  ServerResponse.prototype.write.call(response, "");
+  ServerResponse.prototype.write.call(response, "", "utf8");
   response.assignSocket(socket as never);
 }
 
