@@ -222,11 +222,10 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     this.#answered = true;
     const { request } = this;
     if (request?.readableFlowing === null && !request.destroyed) {
-      // To be read by nobody takes some turns of the loop: spared where nobody would hear of it.
-      if (!this.#bodyComplete || request.listenerCount("end") + request.listenerCount("close") > 0) {
-        this.#pushEnd();
-        request.resume();
-      }
+      this.#pushEnd();
+      // What is all there ends by one read; to let it flow would take some more turns of the loop.
+      if (this.#bodyComplete && request.readableLength === 0) request.read();
+      else request.resume();
     }
     if (this.#bodyComplete || this.request === null) this.close(null);
     else this.#closeSocket(null);

@@ -18,7 +18,10 @@ export interface Visit {
   /** Sent with its length, in pieces if it is a list; a piece of `null` stands for one that never comes. */
   readonly body?: string | readonly (string | null)[];
   readonly handler: (req: http.IncomingMessage, res: http.ServerResponse, scene: Scene) => unknown;
-  readonly options?: http.ServerOptions;
+  readonly options?: {
+    readonly IncomingMessage: typeof http.IncomingMessage;
+    readonly ServerResponse: typeof http.ServerResponse;
+  };
 }
 
 export interface Account {
@@ -45,11 +48,11 @@ type Send = (port: number, visit: Visit, signal: AbortSignal) => Promise<Omit<Ac
 export async function sideBySide(visit: Visit): Promise<{ node: Account; gateway: Account }> {
   return {
     node: await play(http.createServer(visit.options ?? {}), overHttp, visit),
-    gateway: await play(createServer({ ...visit.options }), overFastCgi, visit),
+    gateway: await play(createServer(visit.options ?? {}) as unknown as http.Server, overFastCgi, visit),
   };
 }
 
-async function play(server: http.Server | ReturnType<typeof createServer>, send: Send, visit: Visit): Promise<Account> {
+async function play(server: http.Server, send: Send, visit: Visit): Promise<Account> {
   const leaving = new AbortController();
   const scene: Scene = { log: [], leave: () => leaving.abort() };
   let over: Promise<unknown> | undefined;
