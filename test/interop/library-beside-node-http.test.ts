@@ -688,7 +688,7 @@ const CASES: Record<string, Visit> = {
   },
   "a response of one's own class": {
     options: {
-      ServerResponse: class extends http.ServerResponse {
+      ServerResponse: class<Request extends http.IncomingMessage> extends http.ServerResponse<Request> {
         json(value: unknown): void {
           this.end(JSON.stringify(value));
         }
