@@ -32,22 +32,22 @@ const { values: options } = parseArgs({
   options: { front: { type: "string", default: "own" }, mount: { type: "string", default: "/" } },
 });
 
-/** What has been started, in the order in which it is to be ended. */
+/** Ends what has been started, each on its own. */
 const running = [];
+let directory;
 let ending;
 
 async function main() {
   const example = options.front === "own" ? null : exampleFile();
   await prepare();
-  const directory = await mkdtemp(join(tmpdir(), "propylon-demo-"));
-  running.push(() => rm(directory, { recursive: true, force: true }));
+  directory = await mkdtemp(join(tmpdir(), "propylon-demo-"));
   // A real web server's own user must reach the socket.
   await chmod(directory, 0o755);
   const socket = join(directory, "app.sock");
-  await startGateway(directory, socket);
+  await startGateway(socket);
   const url = await startFront(socket, example);
   await untilTrue(async () => (await fetch(url)).status === 200, `${url} does not answer`);
-  console.log(`The wiki is running. Ctrl-C ends it.\n${url}`);
+  if (ending === undefined) console.log(`The wiki is running. Ctrl-C ends it.\n${url}`);
 }
 
 async function prepare() {
@@ -57,7 +57,7 @@ async function prepare() {
 }
 
 /** `propylon serve`, with the wiki's own .ini file and a new database. */
-async function startGateway(directory, socket) {
+async function startGateway(socket) {
   const file = join(directory, "demo.ini");
   await writeFile(
     file,
@@ -75,13 +75,12 @@ pictures = ${join(directory, "pictures")}
   );
   const child = spawn(process.execPath, [join(root, "bin/propylon.js"), "serve", file], { stdio: "inherit" });
   const exited = once(child, "exit");
-  running.unshift(async () => {
-    // Ctrl-C has reached it already; a second signal would cut off what it is finishing.
-    const term = setTimeout(() => child.kill("SIGTERM"), 500);
+  running.push(async () => {
+    // Ctrl-C has reached it already; a second signal cuts off what it is finishing, such as a stream without an end.
+    const terms = [500, 1500].map((after) => setTimeout(() => child.kill("SIGTERM"), after));
     const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT);
     await exited;
-    clearTimeout(term);
-    clearTimeout(kill);
+    for (const timer of [...terms, kill]) clearTimeout(timer);
   });
   void exited.then(([code]) => {
     if (ending !== undefined) return;
@@ -102,7 +101,7 @@ async function startFront(socket, example) {
       config: example,
       values: { PORT: port, SOCKET: socket },
     });
-    running.unshift(server.stop);
+    running.push(server.stop);
     return server.url + path;
   }
   const { createFront } = await import(pathToFileURL(join(root, "dist/front/front.js")).href);
@@ -110,7 +109,7 @@ async function startFront(socket, example) {
   const front = createFront({ target: { path: socket }, mount: options.mount, hint, log: console.error });
   front.listen(port, "127.0.0.1");
   await once(front, "listening");
-  running.unshift(async () => {
+  running.push(async () => {
     front.close();
     front.closeAllConnections();
   });
@@ -125,12 +124,20 @@ function exampleFile() {
   return join(root, options.mount === "/" ? `${file}.conf` : `${file}-james.conf`);
 }
 
-/** Ends everything, the youngest first. */
+/** Ends everything, at once: Apache waits for the gateway's answers, and the gateway for Apache to take them. */
 function end(code) {
   ending ??= (async () => {
-    for (const stop of running) await stop();
+    await stopAll();
+    // What was just being started has seen `ending` by now, or been started.
+    await started.catch(() => {});
+    await stopAll();
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
     process.exit(code);
   })();
+}
+
+function stopAll() {
+  return Promise.all(running.splice(0).map((stop) => stop()));
 }
 
 async function run(command, args) {
@@ -155,7 +162,7 @@ async function newest(directory) {
 async function untilTrue(condition, otherwise) {
   const deadline = Date.now() + START_TIMEOUT;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(otherwise);
+    if (ending !== undefined || Date.now() > deadline) throw new Error(otherwise);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -174,9 +181,8 @@ async function freePort() {
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(0));
-try {
-  await main();
-} catch (error) {
+const started = main();
+started.catch((error) => {
   if (ending === undefined) console.error(error.message);
   end(1);
-}
+});
