@@ -5,7 +5,7 @@ import type { ServerOptions } from "./options.ts";
 /** Options of node http that have no meaning here are passed over, so that its users change one import. */
 export function gatewayOptions(options: ServerOptions): Partial<GatewayOptions> {
   const picked: Record<string, unknown> = {};
-  if (options.maxConns !== undefined) picked["maxConnections"] = options.maxConns;
+  if (options.maxConns !== undefined) picked["maxConnections"] = Number(options.maxConns);
   if (options.multiplex !== undefined) picked["multiplexed"] = options.multiplex;
   for (const name of Object.keys(GATEWAY_OPTIONS)) {
     if (options[name] !== undefined) picked[name] = options[name];

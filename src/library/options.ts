@@ -1,7 +1,9 @@
 /** What the library's `createServer` and `listen` take. Types only. */
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 import type { AuthorizerResponse } from "../app/authorizer.ts";
+import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import type { FetchApp } from "../app/fetch.ts";
 import type { GatewayRequest, IncomingMessageClass } from "../app/request.ts";
 import type { ServerResponseClass } from "../app/response.ts";
@@ -11,10 +13,29 @@ import type { Logger } from "../log.ts";
 
 export type Mount = "auto" | "/" | `/${string}`;
 
+/** What a handler of the library's server gets. */
+export interface LibraryRequest extends GatewayRequest {
+  /** node-fastcgi's name of `req.socket.params`: all variables, those of client headers (HTTP_*) among them. */
+  cgiParams: Record<string, string>;
+}
+
 /** `(req, res)` of the responder and filter roles. */
-export type RequestHandler = (request: GatewayRequest, response: ServerResponse) => unknown;
+export type RequestHandler = (request: LibraryRequest, response: ServerResponse) => unknown;
 /** `(req, res)` of the authorizer role. */
-export type AuthorizerHandler = (request: GatewayRequest, response: AuthorizerResponse) => unknown;
+export type AuthorizerHandler = (request: LibraryRequest, response: AuthorizerResponse) => unknown;
+/** What the library's server emits. */
+export interface ServerEvents {
+  request: [LibraryRequest, ServerResponse];
+  authorize: [LibraryRequest, AuthorizerResponse];
+  filter: [LibraryRequest, ServerResponse];
+  connection: [Socket];
+  timeout: [ExchangeSocket];
+  clientError: [Error, Socket];
+  listening: [];
+  close: [];
+  error: [Error];
+}
+
 /** An app of the form `{ fetch(request) }`. */
 export interface FetchObject {
   readonly fetch: FetchApp;
@@ -39,10 +60,10 @@ export interface ServerOptions extends Partial<GatewayOptions> {
   /** As for `http.createServer`: classes to use in place of node's. */
   readonly IncomingMessage?: IncomingMessageClass;
   readonly ServerResponse?: ServerResponseClass;
-  /** node-fastcgi's name of `maxConnections`. */
-  readonly maxConns?: number;
+  /** node-fastcgi's name of `maxConnections`, which also takes a number as text. */
+  readonly maxConns?: number | string;
   /** node-fastcgi's: what FCGI_MAX_REQS is answered. */
-  readonly maxReqs?: number;
+  readonly maxReqs?: number | string;
   /** node-fastcgi's name of `multiplexed`. */
   readonly multiplex?: boolean;
   /** node-fastcgi's: names that FCGI_GET_VALUES may ask for, and the option each one is answered with. */

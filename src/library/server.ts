@@ -11,7 +11,7 @@ import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
 import { Gateway } from "../gateway/server.ts";
 import { silentLogger } from "../log.ts";
-import type { ListenOptions, ServerOptions } from "./options.ts";
+import type { LibraryRequest, ListenOptions, ServerEvents, ServerOptions } from "./options.ts";
 import { gatewayOptions, gatewayValues } from "./node-fastcgi-options.ts";
 
 /** The event that carries each role. */
@@ -20,14 +20,11 @@ const ROLE_EVENTS = { responder: "request", authorizer: "authorize", filter: "fi
 /** The descriptor of a web server's listening socket in the process it has spawned (FastCGI 1.0 section 2.2). */
 const FCGI_LISTENSOCK_FILENO = 0;
 
-/** What node-fastcgi calls `req.socket.params`. */
-type LibraryRequest = IncomingMessage & { cgiParams?: Record<string, string> };
-
 /**
  * Events: `request`, `authorize` and `filter` (req, res); `listening`, `close`, `error` (ListenError);
  * `clientError` (ProtocolError, socket) for a web server that breaks the protocol; `timeout` (socket).
  */
-export class Server extends EventEmitter {
+export class Server extends EventEmitter<ServerEvents> {
   readonly #gateway: Gateway;
   /** Milliseconds without a byte after which a request's socket emits 'timeout'; 0 for never. */
   timeout = 0;
@@ -39,10 +36,13 @@ export class Server extends EventEmitter {
     super({ captureRejections: true });
     Object.assign(this, { [EventEmitter.captureRejectionSymbol]: this.#rejected });
     const log = options.log ?? silentLogger;
-    const handle = (event: string) => (request: LibraryRequest, response: ServerResponse) => {
-      request.cgiParams = lazyObject(paramsOf, request.socket as unknown as ExchangeSocket);
-      if (this.timeout > 0) (request.socket as unknown as ExchangeSocket).setTimeout(this.timeout);
-      this.emit(event, request, response);
+    const handle = (event: string) => (message: IncomingMessage, response: ServerResponse) => {
+      const request = message as LibraryRequest;
+      const socket = request.socket as unknown as ExchangeSocket;
+      request.cgiParams = lazyObject(paramsOf, socket);
+      if (this.timeout > 0) socket.setTimeout(this.timeout);
+      // The three events of a role differ in their type alone.
+      this.emit(event as "request", request, response);
     };
     const host = new AppHost({
       app: { kind: "node", handler: handle(ROLE_EVENTS.responder) },
