@@ -521,7 +521,6 @@ const CASES: Record<string, Visit> = {
       res.uncork();
       await wait(5);
       log.push(`${res.writableCorked} ${res.writableLength}`);
-      res.cork();
       res.end("b");
     },
   },
@@ -741,10 +740,28 @@ const UNANSWERED: Record<string, Visit> = {
   },
 };
 
+/** From Node 26 on the end of an unread request comes before the close of its response: each is in order for itself. */
+function inOrder(log: readonly string[]): readonly string[] {
+  if (Number.parseInt(process.versions.node, 10) < 26) return log;
+  const [requests, others] = [true, false].map((kind) => log.filter((line) => line.startsWith("req ") === kind));
+  return [...requests!, ...others!];
+}
+
 describe("beside node's own http server", () => {
   it.each(Object.keys(CASES))("%s", async (name) => {
     const { node, gateway } = await sideBySide(CASES[name]!);
-    expect(gateway).toEqual(node);
+    expect({ ...gateway, log: inOrder(gateway.log) }).toEqual({ ...node, log: inOrder(node.log) });
+  });
+
+  it("what is corked at the end is sent, which node http forgets in some versions", async () => {
+    const { gateway } = await sideBySide({
+      handler: (_req, res) => {
+        res.write("a");
+        res.cork();
+        res.end("b");
+      },
+    });
+    expect(gateway.body).toBe("ab");
   });
 
   it.each(Object.keys(UNANSWERED))("%s: the same events, and 500 for the web server", async (name) => {
