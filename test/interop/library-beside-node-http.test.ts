@@ -120,8 +120,9 @@ const CASES: Record<string, Visit> = {
     method: "POST",
     body: ["he", "llo"],
     handler: (req, res, scene) => {
-      req.on("data", (chunk: Buffer) => scene.log.push(chunk.toString()));
-      req.on("end", () => scene.log.push(`end ${req.complete}`));
+      let text = "";
+      req.on("data", (chunk: Buffer) => (text += chunk));
+      req.on("end", () => scene.log.push(`end ${req.complete} ${text}`));
       req.on("close", () => scene.log.push("close"));
       res.end("early");
     },
@@ -286,7 +287,9 @@ const CASES: Record<string, Visit> = {
     body: ["he", "llo"],
     handler: async (req, res, scene) => {
       watch(scene, req, res);
-      for await (const chunk of req) scene.log.push(String(chunk));
+      let text = "";
+      for await (const chunk of req) text += chunk;
+      scene.log.push(text);
       res.end("x");
     },
   },
@@ -307,11 +310,14 @@ const CASES: Record<string, Visit> = {
     method: "POST",
     body: ["he", "llo"],
     handler: async (req, res, { log }) => {
+      let text = "";
       for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-        log.push(String(chunk));
+        text += chunk;
         break;
       }
-      for await (const chunk of req) log.push(String(chunk));
+      log.push(`${text.startsWith("he")} ${req.destroyed}`);
+      for await (const chunk of req) text += chunk;
+      log.push(text);
       res.end("x");
     },
   },
@@ -331,13 +337,14 @@ const CASES: Record<string, Visit> = {
     method: "POST",
     body: ["he", "llo"],
     handler: (req, res, { log }) => {
+      let text = "";
       req.on("data", (chunk: Buffer) => {
-        log.push(String(chunk));
+        text += chunk;
         req.pause();
-        log.push(String(req.isPaused()));
+        if (!req.isPaused()) log.push("not paused");
         setTimeout(() => req.resume(), 10);
       });
-      req.on("end", () => res.end("x"));
+      req.on("end", () => res.end(text));
     },
   },
   "pipe, unpipe, resume": {
@@ -347,7 +354,7 @@ const CASES: Record<string, Visit> = {
       const sink = new PassThrough();
       req.pipe(sink);
       sink.once("data", (chunk) => {
-        log.push(String(chunk));
+        log.push(String(chunk).slice(0, 2));
         req.unpipe(sink);
         req.resume();
       });
@@ -357,11 +364,12 @@ const CASES: Record<string, Visit> = {
   "read() in readable": {
     method: "POST",
     body: ["he", "llo"],
-    handler: (req, res, { log }) => {
+    handler: (req, res) => {
+      let text = "";
       req.on("readable", () => {
-        for (let chunk = req.read(); chunk !== null; chunk = req.read()) log.push(String(chunk));
+        for (let chunk = req.read(); chunk !== null; chunk = req.read()) text += chunk;
       });
-      req.on("end", () => res.end("x"));
+      req.on("end", () => res.end(text));
     },
   },
   "res.destroy(error) in the middle of the answer": {
@@ -747,7 +755,7 @@ function inOrder(log: readonly string[]): readonly string[] {
   return [...requests!, ...others!];
 }
 
-describe("beside node's own http server", () => {
+describe.concurrent("beside node's own http server", () => {
   it.each(Object.keys(CASES))("%s", async (name) => {
     const { node, gateway } = await sideBySide(CASES[name]!);
     expect({ ...gateway, log: inOrder(gateway.log) }).toEqual({ ...node, log: inOrder(node.log) });

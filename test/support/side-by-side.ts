@@ -35,11 +35,10 @@ export interface Account {
   readonly body: string;
 }
 
-const PAUSE = 15;
+/** Between the pieces of a body, in milliseconds. */
+const PAUSE = 40;
 /** So long nothing must have happened, in milliseconds, before a scene is over. */
-const QUIET = 60;
-/** Connections are kept, as an exchange of a gateway says nothing about the connection that carries it. */
-const agent = new http.Agent({ keepAlive: true });
+const QUIET = 80;
 const FRAMING = new Set(["date", "connection", "keep-alive", "transfer-encoding"]);
 
 type Send = (port: number, visit: Visit, signal: AbortSignal) => Promise<Omit<Account, "log">>;
@@ -65,7 +64,6 @@ async function play(server: http.Server, send: Send, visit: Visit): Promise<Acco
   const seen = await send(port, visit, leaving.signal);
   await over;
   await quiet(scene.log);
-  agent.destroy();
   server.closeAllConnections();
   await new Promise((resolve) => void server.close(resolve));
   return { log: scene.log, ...seen };
@@ -80,6 +78,8 @@ async function quiet(log: readonly string[]): Promise<void> {
 
 const overHttp: Send = async (port, { method = "GET", headers = {}, body }, signal) => {
   const length = lengthOf(body);
+  // The connection is kept, as an exchange of a gateway says nothing about the connection that carries it.
+  const agent = new http.Agent({ keepAlive: true });
   const request = http.request({
     port,
     method,
