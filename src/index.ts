@@ -28,9 +28,11 @@ export { createServer, isService } from "./library/create-server.ts";
 export type {
   AuthorizerHandler,
   FetchObject,
+  LibraryRequest,
   ListenOptions,
   Mount,
   RequestHandler,
+  ServerEvents,
   ServerOptions,
 } from "./library/options.ts";
 export { Server } from "./library/server.ts";
