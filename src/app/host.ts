@@ -9,7 +9,7 @@ import type { ExchangeSocket } from "./exchange-socket.ts";
 import { fetchHandler } from "./fetch.ts";
 import type { ExchangeHost, HostedCall, HostingOptions, NodeHandler } from "./handler.ts";
 import { HostedExchange } from "./hosted-exchange.ts";
-import { type IncomingMessageClass, withLazyHeaders } from "./request.ts";
+import type { IncomingMessageClass } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
 
 export interface AppHostOptions extends HostingOptions {
@@ -33,7 +33,7 @@ export class AppHost implements Dispatcher, ExchangeHost {
   constructor(options: AppHostOptions) {
     this.options = {
       ...options,
-      IncomingMessage: withLazyHeaders(options.IncomingMessage ?? http.IncomingMessage),
+      IncomingMessage: options.IncomingMessage ?? http.IncomingMessage,
       ServerResponse: options.ServerResponse ?? http.ServerResponse,
     };
     this.#responder = options.app.kind === "fetch" ? fetchHandler(options.app.fetch) : options.app.handler;

@@ -1,13 +1,12 @@
 /** A genuine `http.IncomingMessage` over an exchange. */
 import type { IncomingMessage } from "node:http";
 
-import { announcedLength } from "../cgi/body-framing.ts";
 import { requestHeaders, requestLine } from "../cgi/request-head.ts";
 import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
-import { lazyObject } from "./lazy-object.ts";
+import { lazyObject, seen } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
 export type IncomingMessageClass = new (socket: never) => IncomingMessage;
@@ -24,68 +23,39 @@ export interface GatewayRequest extends IncomingMessage {
 
 const HEAD = Symbol("propylon.head");
 
-/** What a request is made of, and its headers once they are made. */
+/** What a request is made of, and what it has to show: filled when first looked at, until when each has a stand-in. */
 interface Head {
   readonly params: Params;
   readonly options: HeaderOptions;
-  headers: RequestHeaders | null;
+  readonly headers: RequestHeaders["headers"];
+  readonly rawHeaders: string[];
+  readonly distinct: NodeJS.Dict<string[]>;
+  readonly cgi: Record<string, string>;
+  standIns: Pick<IncomingMessage, "headers" | "rawHeaders" | "headersDistinct"> | null;
 }
 
 interface HookedRequest extends GatewayRequest {
   [HEAD]: Head;
 }
 
-/** The headers, made when they are first asked for: a request that nobody looks at more closely costs no more. */
-function headersOf(request: HookedRequest): RequestHeaders {
-  const head = request[HEAD];
-  if (head.headers === null) {
-    head.headers = requestHeaders(head.params, head.options);
-    Object.defineProperty(request, "headersDistinct", DISTINCT_ACCESSOR);
+/** Makes the headers, and puts them in the places that the app has not put others in. */
+function makeHeaders(request: HookedRequest): void {
+  const { params, options, headers, rawHeaders, distinct, standIns } = request[HEAD];
+  if (standIns === null) return;
+  request[HEAD].standIns = null;
+  for (const target of [headers, rawHeaders, distinct]) seen(target);
+  requestHeaders(params, options, { headers, rawHeaders });
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
   }
-  return head.headers;
+  if (request.headers === standIns.headers) request.headers = headers;
+  if (request.rawHeaders === standIns.rawHeaders) request.rawHeaders = rawHeaders;
+  if (request.headersDistinct === standIns.headersDistinct) request.headersDistinct = distinct;
 }
 
-/** Own accessors, since Express replaces prototypes. Of all that is done to make a request they cost the most. */
-const HEADERS_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
-  get() {
-    return headersOf(this).headers;
-  },
-  set(headers: RequestHeaders["headers"]) {
-    this[HEAD].headers = { ...headersOf(this), headers };
-  },
-  enumerable: false,
-  configurable: true,
-};
-const RAW_HEADERS_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
-  get() {
-    return headersOf(this).rawHeaders;
-  },
-  set(rawHeaders: string[]) {
-    this[HEAD].headers = { ...headersOf(this), rawHeaders };
-  },
-  enumerable: true,
-  configurable: true,
-};
-
-/** Read by so few that it may hang on a prototype, until the headers are read: then it is the request's own. */
-const DISTINCT_ACCESSOR: PropertyDescriptor & ThisType<HookedRequest> = {
-  get() {
-    return distinct(this);
-  },
-  enumerable: false,
-  configurable: true,
-};
-
-/**
- * `Base`, but for the `rawHeaders` that its constructor makes: an accessor is to take their place, and one that replaces
- * a value is dear.
- */
-export function withLazyHeaders(Base: IncomingMessageClass): IncomingMessageClass {
-  const Derived = class extends Base {};
-  Object.defineProperty(Derived, "name", { value: Base.name });
-  Object.defineProperty(Derived.prototype, "rawHeaders", { get: () => [], set: () => {}, configurable: true });
-  Object.defineProperty(Derived.prototype, "headersDistinct", DISTINCT_ACCESSOR);
-  return Derived;
+function makeCgi(request: HookedRequest): void {
+  const { cgi: variables, params } = request[HEAD];
+  Object.freeze(Object.assign(variables, serverVariables(params)));
 }
 
 /**
@@ -104,7 +74,6 @@ export function cgi(request: IncomingMessage): CgiVariables {
 /**
  * Makes the request that `params` describe.
  *
- * @param RequestClass from `withLazyHeaders`.
  * @throws RequestError where the variables make no HTTP request.
  */
 export function createRequest(
@@ -115,9 +84,6 @@ export function createRequest(
   options: HeaderOptions,
 ): GatewayRequest {
   const line = requestLine(params, mount);
-  const head: Head = { params, options, headers: null };
-  if (options.conflictingHeaders === "refuse") head.headers = requestHeaders(params, options);
-  else announcedLength(params);
   const request = new RequestClass(socket as never) as HookedRequest;
   request.method = line.method;
   request.url = line.url;
@@ -126,17 +92,24 @@ export function createRequest(
   request.httpVersion = line.httpVersion;
   request.httpVersionMajor = line.httpVersionMajor;
   request.httpVersionMinor = line.httpVersionMinor;
+  const head: Head = {
+    params,
+    options,
+    headers: {},
+    rawHeaders: [],
+    distinct: { __proto__: null } as unknown as NodeJS.Dict<string[]>,
+    cgi: { __proto__: null } as unknown as Record<string, string>,
+    standIns: null,
+  };
   request[HEAD] = head;
-  Object.defineProperty(request, "headers", HEADERS_ACCESSOR);
-  Object.defineProperty(request, "rawHeaders", RAW_HEADERS_ACCESSOR);
-  request.cgi = lazyObject(serverVariables, params);
+  const headers = lazyObject(head.headers, makeHeaders, request);
+  const rawHeaders = lazyObject(head.rawHeaders, makeHeaders, request);
+  const headersDistinct = lazyObject(head.distinct, makeHeaders, request);
+  request.headers = headers;
+  request.rawHeaders = rawHeaders;
+  request.headersDistinct = headersDistinct;
+  head.standIns = { headers, rawHeaders, headersDistinct };
+  if (options.conflictingHeaders === "refuse") makeHeaders(request);
+  request.cgi = lazyObject(head.cgi, makeCgi, request);
   return request;
-}
-
-function distinct({ rawHeaders }: IncomingMessage): NodeJS.Dict<string[]> {
-  const headers: NodeJS.Dict<string[]> = Object.create(null);
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    (headers[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
-  }
-  return headers;
 }

@@ -12,7 +12,9 @@ import type { ResponseSink } from "../exchange.ts";
 const HEAD_END = "\r\n\r\n";
 // oxlint-disable-next-line no-control-regex
 const NOT_ASCII = /[^\x00-\x7f]/;
-const INFORMATIONAL = "HTTP/1.1 1";
+/** The first digit of the status in `HTTP/1.1 100 Continue`. */
+const STATUS_AT = 9;
+const DIGIT_1 = 0x31;
 
 type WriteCallback = (error?: Error | null) => void;
 
@@ -136,7 +138,8 @@ export class ResponseLine {
       this.fail(new ResponseError("RESPONSE_BAD_HEAD", "the response does not begin with a whole head"));
       return "";
     }
-    if (text.startsWith(INFORMATIONAL)) return split === text.length ? "" : this.#takeHead(text.slice(split), encoding);
+    if (text.charCodeAt(STATUS_AT) === DIGIT_1)
+      return split === text.length ? "" : this.#takeHead(text.slice(split), encoding);
     try {
       const headText = split === text.length ? text : text.slice(0, split);
       const head = cgiResponseHead(encoding === "latin1" ? headText : inBytes(headText, encoding), this.#owner);

@@ -34,11 +34,10 @@ export interface RequestHeaders {
   readonly rawHeaders: string[];
   /** Names in small letters, repeats joined as `http.IncomingMessage` does. */
   readonly headers: Record<string, string | string[]>;
-  /** Bytes of body that the web server announced; `undefined` where only the end of the body tells. */
-  readonly contentLength: number | undefined;
 }
 
 const LETTER_H = 0x48;
+const SLASH = 0x2f;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/;
 
 /**
@@ -93,7 +92,7 @@ export function requestLine(params: Params, mount: string): RequestLine {
         break;
     }
   }
-  if (method === undefined || !METHOD.test(method)) {
+  if (method !== "GET" && (method === undefined || !METHOD.test(method))) {
     throw new RequestError("CGI_BAD_METHOD", 400, `REQUEST_METHOD is ${quote(method)}, expected a method name`);
   }
   const told = scriptName ?? pathInfo ?? documentUri;
@@ -105,7 +104,7 @@ export function requestLine(params: Params, mount: string): RequestLine {
   }
   const vars = { scriptName, pathInfo, requestUri, queryString, documentUri, scriptFilename };
   const { url, baseUrl, originalUrl } = reconcileTarget(vars, mount as Mount);
-  if (!(baseUrl || url).startsWith("/") && url !== "*") {
+  if ((baseUrl || url).charCodeAt(0) !== SLASH && url !== "*") {
     throw new RequestError("CGI_BAD_TARGET", 400, `REQUEST_URI is ${quote(requestUri)}, expected a path`);
   }
   const minor = protocol === "HTTP/1.0" ? 0 : 1;
@@ -126,18 +125,21 @@ function headerAt(block: string, start: number, end: number, place: number): Hea
 }
 
 /**
- * The client's headers, with the body's framing told truthfully: exactly one of `content-length` and
+ * Puts the client's headers into `into`, with the body's framing told truthfully: exactly one of `content-length` and
  * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
  * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
  *
  * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes, or comes twice and differs.
  * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
  */
-export function requestHeaders(params: Params, options: HeaderOptions): RequestHeaders {
+export function requestHeaders(
+  params: Params,
+  options: HeaderOptions,
+  into: RequestHeaders = { headers: {}, rawHeaders: [] },
+): RequestHeaders {
   const contentLength = announcedLength(params);
   const { block, offsets, base, count } = params;
-  const rawHeaders: string[] = [];
-  const headers: RequestHeaders["headers"] = {};
+  const { headers, rawHeaders } = into;
   const framing: ClientFraming = {};
   let repeated: Set<string> | undefined;
   let place = 0;
@@ -162,7 +164,7 @@ export function requestHeaders(params: Params, options: HeaderOptions): RequestH
     rawHeaders.push(raw, value);
     headers[key] = value;
   }
-  return { rawHeaders, headers, contentLength };
+  return into;
 }
 
 /** One more header of that name, by the rules of node's `IncomingMessage`. */

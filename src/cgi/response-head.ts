@@ -31,6 +31,7 @@ const NO_WARNINGS: readonly string[] = [];
 /** Lines as node's own checks leave them. A header with a line end inside it, or any other control, does not match. */
 const LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
 const LENGTH = /^[ \t]*(?:0|[1-9]\d{0,15})[ \t]*$/;
+const STATUS_LINE = /^HTTP\/1\.\d \d{3}/;
 /** X-Accel-Buffering names no file, it asks nginx to stream: it passes. */
 const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
 const LOCAL_LOCATION = /^location:[ \t]*\//i;
@@ -44,6 +45,13 @@ const NOT_FOR_CGI: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 const NONE: ReadonlySet<string> = new Set();
+
+/** Makes a capital letter a small one. */
+const SMALL = 0x20;
+const LETTER_C = 0x63;
+const LETTER_K = 0x6b;
+const LETTER_L = 0x6c;
+const LETTER_X = 0x78;
 
 /**
  * Turns `HTTP/1.1 200 OK\r\nA: b\r\n\r\n` into `Status: 200 OK\r\nA: b\r\n\r\n`. What concerns the connection does not
@@ -66,8 +74,8 @@ export function cgiResponseHead(head: string, options: ResponseHeadOptions): Cgi
 
 /** One scan: what stays is copied in runs, and a name is looked at only where its length says that it may not stay. */
 function translate(head: string, options: ResponseHeadOptions, named: ReadonlySet<string>): CgiHead {
-  const status = Number(head.slice(9, 12));
-  if (!head.startsWith("HTTP/1.") || !(status >= 100 && status <= 599)) throw badHead("no status of 100-599");
+  const status = STATUS_LINE.test(head) ? Number(head.slice(9, 12)) : 0;
+  if (status < 100 || status > 599) throw badHead("no status of 100-599");
   if (!LINES.test(head)) throw badHead("a control character or a line end inside a line");
 
   let lineEnd = head.indexOf("\r\n");
@@ -81,6 +89,7 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
     lineEnd = head.indexOf("\n", start) - 1;
     if (lineEnd <= start) break;
     const colon = head.indexOf(":", start);
+    const letter = head.charCodeAt(start) | SMALL;
     let drop = named !== NONE && named.has(nameOf(head, start, colon));
     switch (colon - start) {
       case 2: // TE
@@ -91,12 +100,13 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
         drop ||= NOT_FOR_CGI.has(nameOf(head, start, colon));
         break;
       case 8:
-        if (status === 200 && !drop && LOCAL_LOCATION.test(head.slice(start, lineEnd))) {
+        if (letter === LETTER_L && status === 200 && !drop && LOCAL_LOCATION.test(head.slice(start, lineEnd))) {
           block += `${head.slice(runStart, start)}Content-`;
           runStart = start;
         }
         break;
       case 10: {
+        if (letter !== LETTER_C && letter !== LETTER_K) break;
         const name = nameOf(head, start, colon);
         if (name === "connection") {
           drop = true;
@@ -110,7 +120,7 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
         break;
       }
       case 14:
-        if (nameOf(head, start, colon) === "content-length") {
+        if (letter === LETTER_C && nameOf(head, start, colon) === "content-length") {
           const length = parseLength(head.slice(colon + 1, lineEnd));
           if (contentLength !== undefined && contentLength !== length) throw badHead("two different Content-Lengths");
           drop ||= contentLength !== undefined;
@@ -118,8 +128,7 @@ function translate(head: string, options: ResponseHeadOptions, named: ReadonlySe
         }
         break;
     }
-    const first = head.charCodeAt(start);
-    if ((first === 0x58 || first === 0x78) && options.allowSendfile !== true) {
+    if (letter === LETTER_X && options.allowSendfile !== true) {
       drop ||= SENDFILE.test(head.slice(start, colon + 1));
     }
     if (drop) {

@@ -39,7 +39,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const handle = (event: string) => (message: IncomingMessage, response: ServerResponse) => {
       const request = message as LibraryRequest;
       const socket = request.socket as unknown as ExchangeSocket;
-      request.cgiParams = lazyObject(paramsOf, socket);
+      request.cgiParams = lazyObject(Object.create(null) as Record<string, string>, fillParams, request);
       if (this.timeout > 0) socket.setTimeout(this.timeout);
       // The three events of a role differ in their type alone.
       this.emit(event as "request", request, response);
@@ -146,8 +146,9 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 }
 
-function paramsOf(socket: ExchangeSocket): Record<string, string> {
-  return socket.params;
+function fillParams(request: LibraryRequest, target: object): void {
+  const { params } = request.socket as unknown as ExchangeSocket;
+  request.cgiParams = Object.assign(target, params);
 }
 
 function toAddress(args: unknown[]): ListenAddress {

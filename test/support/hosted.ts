@@ -3,22 +3,12 @@ import type { NodeHandler } from "../../src/app/handler.ts";
 import { AppHost, type AppHostOptions } from "../../src/app/host.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseEvent, Role } from "../../src/exchange.ts";
 import { silentLogger } from "../../src/log.ts";
+import { paramsOf } from "./params.ts";
 
 type Variables = Record<string, string> | readonly (readonly [string, string])[];
 
 function makeParams(variables: Variables): Params {
-  const pairs = Array.isArray(variables) ? (variables as [string, string][]) : Object.entries(variables);
-  let block = "";
-  const offsets = new Uint32Array(pairs.length * 4);
-  pairs.forEach(([name, value], i) => {
-    offsets[4 * i] = block.length;
-    block += name;
-    offsets[4 * i + 1] = block.length;
-    offsets[4 * i + 2] = block.length;
-    block += value;
-    offsets[4 * i + 3] = block.length;
-  });
-  return { block, offsets, base: 0, count: pairs.length };
+  return paramsOf(Array.isArray(variables) ? (variables as [string, string][]) : Object.entries(variables));
 }
 
 export const GET: Record<string, string> = {

@@ -1,7 +1,8 @@
 /** One exchange as the gateway sees it: the rules of body, answer and timeouts that both protocols share. */
+import { announcedLength } from "../../cgi/body-framing.ts";
 import { errorAnswer } from "../../cgi/error-page.ts";
 import { variable } from "../../cgi/variables.ts";
-import type { AbortCode } from "../../errors.ts";
+import type { AbortCode, RequestError } from "../../errors.ts";
 import type {
   Params,
   ProtocolName,
@@ -17,10 +18,6 @@ import type { Creditor, Wire } from "./binding.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
-/** CONTENT_LENGTH was not looked at yet: most requests are answered without. */
-const NOT_LOOKED_UP = -2;
-
-const LENGTH = /^(?:0|[1-9]\d{0,15})$/;
 const STDERR_CUT = Buffer.from(" [cut]\n");
 const RETRY_SOON = [["Retry-After", "1"]] as const;
 
@@ -39,7 +36,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   nextOwed: Creditor | null = null;
 
   #sink: RequestSink | null = null;
-  #length = NOT_LOOKED_UP;
+  #length = UNKNOWN_LENGTH;
   #received = 0;
   /** Bytes beyond the announced length. */
   #extra = 0;
@@ -73,17 +70,22 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The answer ends before its time and must not look complete. */
   protected abstract breakOff(): void;
 
-  /** All variables are there: hands the request to an app. `length` is the body's, where the framing tells it. */
-  protected dispatch(protocol: ProtocolName, role: Role, params: Params, multiplexed: boolean, length?: number): void {
+  /** All variables are there: hands the request to an app. */
+  protected dispatch(protocol: ProtocolName, role: Role, params: Params, multiplexed: boolean): void {
     const { setting } = this.wire;
     const { options, counters, clock } = setting;
     this.params = params;
     this.#mayStall = multiplexed;
     this.inputDeadline = NEVER;
-    if (length !== undefined) this.#length = length;
     counters.requests++;
     if (this.wire.overloaded || setting.draining) return this.refuse(503, RETRY_SOON);
-    if (options.maxBodyBytes > 0 && this.#bodyLength() > options.maxBodyBytes) return this.refuse(413);
+    try {
+      this.#length = announcedLength(params) ?? UNKNOWN_LENGTH;
+    } catch (error) {
+      setting.log.info(`refused a request: ${(error as RequestError).message}`);
+      return this.refuse((error as RequestError).status);
+    }
+    if (options.maxBodyBytes > 0 && this.#length > options.maxBodyBytes) return this.refuse(413);
     this.#openStreams = role === "responder" ? 1 : role === "filter" ? 2 : 0;
     try {
       this.#sink = setting.dispatcher.dispatch({ protocol, role, params, multiplexed }, this);
@@ -93,7 +95,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     }
     if (this.#openStreams === 0) this.#inputEnded();
     else if (!this.answered) {
-      if (this.#bodyLength() === 0) this.#endBody();
+      if (this.#length === 0) this.#endBody();
       this.inputDeadline = clock.in(options.bodyTimeout);
       this.#headDeadline = this.#headSent ? NEVER : clock.in(options.requestTimeout);
     }
@@ -109,7 +111,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     const { options, counters } = this.wire.setting;
     let chunk = content;
     if (type === "body") {
-      const length = this.#bodyLength();
+      const length = this.#length;
       const room = this.#bodyEnded ? 0 : length === UNKNOWN_LENGTH ? chunk.length : length - this.#received;
       if (chunk.length > room) {
         const beyond = chunk.length - room;
@@ -139,7 +141,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     if (--this.#openStreams <= 0) this.inputDone = true;
     if (type === "data") this.#tell({ type: "dataEnd" });
     else if (!this.#bodyEnded) {
-      if (this.#received < this.#bodyLength()) this.abort("BODY_INCOMPLETE", 400);
+      if (this.#received < this.#length) this.abort("BODY_INCOMPLETE", 400);
       else this.#endBody();
     }
     if (this.inputDone) this.#inputEnded();
@@ -254,14 +256,6 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.over = true;
     if (!this.#bodyEnded) this.#abandonApp("BODY_TIMEOUT");
     this.writeEnd();
-  }
-
-  #bodyLength(): number {
-    if (this.#length === NOT_LOOKED_UP) {
-      const told = variable(this.params!, "CONTENT_LENGTH");
-      this.#length = told !== undefined && LENGTH.test(told) ? Number(told) : UNKNOWN_LENGTH;
-    }
-    return this.#length;
   }
 
   #endBody(): void {

@@ -104,7 +104,7 @@ export class ScgiBinding implements Binding {
     switch (event.type) {
       case "headers":
         this.#exchange = new ScgiExchange(this);
-        return this.#exchange.begin(event.params, event.contentLength);
+        return this.#exchange.begin(event.params);
       case "body":
         return this.#exchange?.receive("body", event.content);
       case "bodyEnd":
@@ -130,8 +130,8 @@ class ScgiExchange extends ExchangeLine {
     this.#binding = binding;
   }
 
-  begin(params: Params, contentLength: number): void {
-    this.dispatch("scgi", "responder", params, false, contentLength);
+  begin(params: Params): void {
+    this.dispatch("scgi", "responder", params, false);
   }
 
   /** The variables cannot be used, so nobody knows where the request ends. */

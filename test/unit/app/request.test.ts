@@ -1,9 +1,22 @@
 import http from "node:http";
 import type { TLSSocket } from "node:tls";
+import { inspect, isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 
 import { cgi, type GatewayRequest } from "../../../src/app/request.ts";
 import { GET, Hosted, POST } from "../../support/hosted.ts";
+
+const LAZY = ["headers", "rawHeaders", "headersDistinct", "cgi"] as const;
+
+/** What is looked at again, after the first look. */
+function pick({
+  headers,
+  rawHeaders,
+  headersDistinct,
+  cgi: variables,
+}: GatewayRequest): Pick<GatewayRequest, (typeof LAZY)[number]> {
+  return { headers, rawHeaders, headersDistinct, cgi: variables };
+}
 
 describe("a request", () => {
   it("is a genuine http.IncomingMessage with line, headers and addresses", () => {
@@ -63,6 +76,53 @@ describe("a request", () => {
       { ...GET, REMOTE_USER: "arthur" },
     );
     expect(user).toBe("arthur");
+  });
+
+  it.each(LAZY)("has %s made when it is first looked into, whatever is looked at first", (name) => {
+    const full = { ...GET, HTTP_COOKIE: "a=1", REMOTE_USER: "arthur" };
+    const seen: unknown[] = [];
+    for (const look of [
+      (value: object) => JSON.stringify(value),
+      (value: object) => inspect(value),
+      (value: object) => String(Object.keys(value)),
+      (value: object) => String(Reflect.ownKeys({ ...value })),
+      (value: object) => String(Array.isArray(value)),
+      (value: object) => isDeepStrictEqual(value, {}),
+    ]) {
+      let first: unknown;
+      let second: unknown;
+      Hosted.run((request, res) => {
+        first = look((request as GatewayRequest)[name]);
+        second = look(pick(request as GatewayRequest)[name]);
+        res.end();
+      }, full);
+      expect(first).toEqual(second);
+      seen.push(first);
+    }
+    expect(seen[0]).toMatch(/www\.example\.test|arthur/);
+    expect(seen[1]).toMatch(/www\.example\.test|arthur/);
+  });
+
+  it("takes what an app puts among its headers before it has read any, and its own headers instead", () => {
+    let seen: unknown[] = [];
+    Hosted.run((request, res) => {
+      request.headers["x-added"] = "1";
+      const { "x-added": added, host } = request.headers;
+      request.headers = { own: "2" };
+      seen = [added, host, request.headers, request.rawHeaders];
+      res.end();
+    });
+    expect(seen).toEqual(["1", "www.example.test", { own: "2" }, ["Host", "www.example.test"]]);
+  });
+
+  it("keeps headers that an app has put in their place before it looked at any", () => {
+    let seen: unknown[] = [];
+    Hosted.run((request, res) => {
+      request.headers = { own: "2" };
+      seen = [request.rawHeaders.length, request.headers];
+      res.end();
+    });
+    expect(seen).toEqual([2, { own: "2" }]);
   });
 
   it("reads its body on demand and gives the credit back as it does", async () => {
@@ -166,7 +226,7 @@ describe("a request", () => {
   });
 
   it("refuses variables that make no request", async () => {
-    const hosted = Hosted.run((_req, res) => void res.end("never"), { ...POST, CONTENT_LENGTH: "5x" });
+    const hosted = Hosted.run((_req, res) => void res.end("never"), { ...POST, REQUEST_METHOD: "a b" });
     await hosted.ended();
     expect([hosted.status, hosted.bodyText.includes("never")]).toEqual([400, false]);
   });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 
+import { announcedLength } from "../../../src/cgi/body-framing.ts";
 import { requestHeaders } from "../../../src/cgi/request-head.ts";
-import { type Pair, paramsOf } from "./params.ts";
+import { type Pair, paramsOf } from "../../support/params.ts";
 
 function framing(method: string, ...pairs: Pair[]): [number | undefined, Record<string, unknown>] {
   const params = paramsOf([["REQUEST_METHOD", method], ...pairs]);
-  const { contentLength, headers } = requestHeaders(params, { conflictingHeaders: "merge" });
-  return [contentLength, headers];
+  return [announcedLength(params), requestHeaders(params, { conflictingHeaders: "merge" }).headers];
 }
 
 const http2: Pair = ["SERVER_PROTOCOL", "HTTP/2.0"];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { requestLine } from "../../../src/cgi/request-head.ts";
 import type { RequestError } from "../../../src/errors.ts";
-import { type Pair, paramsOf } from "./params.ts";
+import { type Pair, paramsOf } from "../../support/params.ts";
 
 const GET: readonly Pair[] = [
   ["REQUEST_METHOD", "GET"],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { allVariables, serverVariables, variable } from "../../../src/cgi/variables.ts";
-import { paramsOf } from "./params.ts";
+import { paramsOf } from "../../support/params.ts";
 
 describe("variable", () => {
   const params = paramsOf([

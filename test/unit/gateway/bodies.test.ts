@@ -51,6 +51,17 @@ describe("a request's body", () => {
     await peer.ended1(1, 2);
   });
 
+  it("is refused where its length is no number: 400, and the app hears nothing", async () => {
+    const app = new TestApp((exchange) => exchange.hello());
+    const peer = await (await start(app)).open();
+    peer.send(head({ keep: true, variables: { CONTENT_LENGTH: "5x" } }), ...stdin("abcde"), EMPTY_STDIN);
+    await peer.ended1();
+    expect(peer.stdout()).toContain("Status: 400 ");
+    expect(app.exchanges).toHaveLength(0);
+    peer.send(get({ keep: true }));
+    await peer.ended1(1, 2);
+  });
+
   it("is not delivered as complete where it ends before its length: 400", async () => {
     const app = new TestApp(() => {});
     const peer = await (await start(app)).open();

@@ -1,5 +1,5 @@
 /** Params as a protocol reader makes them, from name-value pairs. */
-import type { Params } from "../../../src/exchange.ts";
+import type { Params } from "../../src/exchange.ts";
 
 export type Pair = readonly [name: string, value: string];
 
