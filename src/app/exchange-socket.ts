@@ -1,11 +1,12 @@
 /**
  * The socket that an app finds at `req.socket` and `res.socket`: one for each request, made of the request's variables.
  *
- * It is no stream and owns no connection. Node's genuine `IncomingMessage` asks it for body bytes by `resume()`, the
- * genuine `ServerResponse` writes its HTTP/1.1 answer to it, and `destroy()` ends this exchange and no other.
+ * It owns no connection. Node's genuine `IncomingMessage` asks it for body bytes by `resume()`, the genuine
+ * `ServerResponse` writes its HTTP/1.1 answer to it, and `destroy()` ends this exchange and no other. A `Writable` it is
+ * since a response looks for one behind it; what it does it does itself.
  */
-import { EventEmitter } from "node:events";
-import { getDefaultHighWaterMark, Readable, Writable } from "node:stream";
+import type { EventEmitter } from "node:events";
+import { getDefaultHighWaterMark, Readable, Writable, type WritableOptions } from "node:stream";
 
 import { allVariables, variable } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
@@ -41,9 +42,14 @@ export interface ExchangeHandle {
   timedOut(socket: ExchangeSocket): boolean;
 }
 
+/** A `net.Socket` says so of itself: whoever waits for its end does not wait for 'close'. */
+const AS_NET_SOCKET: WritableOptions = { emitClose: false };
 const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
 
-export class ExchangeSocket extends EventEmitter {
+/** Its accessors are declared as properties, which no accessor may override: so it is an emitter to the compiler. */
+const Base = Writable as unknown as new (options: WritableOptions) => EventEmitter & { destroyed: boolean };
+
+export class ExchangeSocket extends Base {
   readonly #exchange: ExchangeHandle;
   #corked = 0;
   #held: [string | Uint8Array, BufferEncoding | null | undefined, WriteCallback | null][] | null = null;
@@ -53,24 +59,25 @@ export class ExchangeSocket extends EventEmitter {
   #dataStream: Readable | null = null;
   #params: Record<string, string> | null = null;
 
-  /** True while the response writes to this socket: kept by the response. */
-  assigned = false;
-  /** True while the response writes its end, with which all leaves that is held back: kept by the response. */
-  ending = false;
-  /** True once the exchange is over or `destroy()` was called. */
-  destroyed = false;
-  /** True once 'close' was emitted. */
-  closed = false;
-  /** The error that `destroy(error)` was called with. */
-  errored: Error | null = null;
+  #ending = false;
+  #closed = false;
+  #errored: Error | null = null;
   /** Milliseconds, as given to `setTimeout`; 0 for none. */
   timeout = 0;
 
   constructor(exchange: ExchangeHandle) {
-    super();
+    super(AS_NET_SOCKET);
     this.#exchange = exchange;
   }
 
+  /** True once 'close' was emitted. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+  /** The error that `destroy(error)` was called with. */
+  get errored(): Error | null {
+    return this.#errored;
+  }
   get connecting(): boolean {
     return false;
   }
@@ -181,7 +188,7 @@ export class ExchangeSocket extends EventEmitter {
     const done = typeof encoding === "function" ? encoding : (callback ?? null);
     const name = typeof encoding === "function" ? null : encoding;
     this.#timer?.refresh();
-    if (this.#corked > 0 && !this.ending) {
+    if (this.#corked > 0) {
       (this.#held ??= []).push([data, name, done]);
       this.#heldLength += data.length;
     } else {
@@ -194,21 +201,30 @@ export class ExchangeSocket extends EventEmitter {
 
   end(data?: string | Uint8Array, encoding?: BufferEncoding): this {
     if (data !== undefined) this.write(data, encoding);
-    this.release();
+    this.#release();
     this.#exchange.end();
     return this;
   }
 
   cork(): void {
-    this.#corked++;
+    if (!this.#ending) this.#corked++;
   }
 
   uncork(): void {
-    if (this.#corked > 0 && --this.#corked === 0) this.release();
+    if (this.#corked > 0 && --this.#corked === 0) this.#release();
+  }
+
+  /** For the response, before it writes its end: what was held back leaves, and nothing more is held back. */
+  startEnd(): void {
+    this.#release();
+    this.#ending = true;
+  }
+  stopEnd(): void {
+    this.#ending = false;
   }
 
   /** Lets go of all that was held back by `cork()`, however often it was called. */
-  release(): void {
+  #release(): void {
     this.#corked = 0;
     const held = this.#held;
     if (held === null) return;
@@ -233,7 +249,7 @@ export class ExchangeSocket extends EventEmitter {
   destroy(error?: Error): this {
     if (this.destroyed) return this;
     this.destroyed = true;
-    this.errored = error ?? null;
+    this.#errored = error ?? null;
     this.#exchange.break(error);
     return this;
   }
@@ -279,8 +295,8 @@ export class ExchangeSocket extends EventEmitter {
 
   /** The answer is over: called by the owner. A body that is still to come goes on arriving. */
   close(error: Error | null): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#held = null;
     this.#heldLength = 0;
     if (this.#timer !== null) clearTimeout(this.#timer);

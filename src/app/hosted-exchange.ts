@@ -9,7 +9,7 @@ import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
 import type { ExchangeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
 import { ResponseLine, type ResponseOwner } from "./response-line.ts";
-import { announceDrain, assign, createResponse } from "./response.ts";
+import { announceDrain, createResponse } from "./response.ts";
 
 export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwner {
   readonly head: RequestHead;
@@ -228,7 +228,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
       else request.resume();
     }
     if (this.#bodyComplete || this.request === null) this.close(null);
-    else this.#closeSocket(null);
+    else this.socket.close(null);
   }
 
   /** The exchange is over on both sides. Without an error it has run its course. */
@@ -242,12 +242,6 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (!this.#bodyComplete || error !== null || (this.#broken && !this.#answered)) {
       this.request?.destroy(connectionReset());
     }
-    this.#closeSocket(error);
-  }
-
-  #closeSocket(error: Error | null): void {
-    // A response that never got as far as its head closes with its socket too.
-    if (this.response !== null && !this.socket.closed) assign(this.response);
     this.socket.close(error);
   }
 

@@ -9,9 +9,9 @@ import type { ExchangeSocket } from "./exchange-socket.ts";
 /** `http.ServerResponse` or a class derived from it, as `http.createServer` takes one. */
 export type ServerResponseClass = new (request: IncomingMessage) => ServerResponse;
 
-const LINE = Symbol("propylon.responseSocket");
+const SOCKET = Symbol("propylon.responseSocket");
 
-type HookedResponse = ServerResponse & { [LINE]: ExchangeSocket };
+type HookedResponse = ServerResponse & { [SOCKET]: ExchangeSocket };
 
 /** Makes the response to `request` and assigns `socket` to it. */
 export function createResponse(
@@ -20,22 +20,11 @@ export function createResponse(
   socket: ExchangeSocket,
 ): ServerResponse {
   const response = new ResponseClass(request) as HookedResponse;
-  response[LINE] = socket;
-  show(response, socket);
+  response[SOCKET] = socket;
   response.writeHead = writeHead;
   response.end = end as HookedResponse["end"];
-  return response;
-}
-
-/**
- * Gives the response its socket for good, by node's own method: what it wrote so far is written out, and it closes when
- * the socket does. Until then the socket is only there to be seen.
- */
-export function assign(response: ServerResponse): void {
-  const socket = (response as HookedResponse)[LINE];
-  if (socket.assigned) return;
-  socket.assigned = true;
   response.assignSocket(socket as never);
+  return response;
 }
 
 /**
@@ -44,48 +33,29 @@ export function assign(response: ServerResponse): void {
  * Packages that compress put a `write` of their own on responses, which must not hear of it.
  */
 export function announceDrain(response: ServerResponse): void {
-  const socket = (response as HookedResponse)[LINE];
+  const socket = (response as HookedResponse)[SOCKET];
   response.detachSocket(socket as never);
   ServerResponse.prototype.write.call(response, "", "utf8");
   response.assignSocket(socket as never);
-}
-
-/** Node sets `socket` so too, whatever its type declaration says. */
-function show(response: { socket: unknown }, socket: ExchangeSocket | null): void {
-  response.socket = socket;
 }
 
 /** A CGI answer has no chunks: the web server frames the body. */
 function writeHead(this: HookedResponse, ...args: unknown[]): HookedResponse {
   (prototypeOf(this).writeHead as (...args: unknown[]) => unknown).apply(this, args);
   this.chunkedEncoding = false;
-  // Within end() there is no socket, and what is written waits for its end.
-  if (this.socket !== null) assign(this);
   return this;
 }
 
-/**
- * Node's `end()` reaches into the stream state of its socket, and ours is no stream. It need not: a response without a
- * socket keeps what it writes, and writes it out when it is assigned one, as a pipelined response does in node http.
- */
+/** All that an answer ends with leaves together, and then the exchange hears that it has ended. */
 function end(this: HookedResponse, ...args: unknown[]): HookedResponse {
   const genuine = prototypeOf(this).end as (...args: unknown[]) => HookedResponse;
-  const socket = this[LINE];
-  if (this.writableEnded || this.socket === null) return genuine.apply(this, args);
-  if (socket.assigned) this.detachSocket(socket as never);
-  else show(this, null);
-  socket.assigned = false;
+  if (this.writableEnded) return genuine.apply(this, args);
+  const socket = this[SOCKET];
+  socket.startEnd();
   try {
     genuine.apply(this, args);
   } finally {
-    if (socket.closed) {
-      show(this, socket);
-    } else {
-      socket.release();
-      socket.ending = true;
-      assign(this);
-      socket.ending = false;
-    }
+    socket.stopEnd();
   }
   if (!socket.closed) socket.end();
   return this;

@@ -159,6 +159,12 @@ describe("a response", () => {
     expect(hosted.headText).toMatch(/^Status: 200 OK/);
   });
 
+  it("calls back for an interim answer before anything else is sent, since an app may wait for it", async () => {
+    const hosted = Hosted.run((_req, res) => res.writeEarlyHints({ link: "</a.css>" }, () => void res.end("x")));
+    await hosted.ended();
+    expect([hosted.status, hosted.bodyText]).toEqual([200, "x"]);
+  });
+
   it("sends the head at once with flushHeaders", () => {
     const hosted = Hosted.run((_req, res) => res.flushHeaders());
     expect(hosted.types).toEqual(["head"]);
