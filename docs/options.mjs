@@ -51,8 +51,9 @@ Made by \`docs/options.mjs\` from the tables that the program itself reads: do n
 
 The first column is what a \`[server:…]\` section of an \`.ini\` file says; a word that is unknown there is an error, which
 names the nearest one. In the library, \`createServer\` takes the same words in camelCase (\`max_body_bytes\` is
-\`maxBodyBytes\`) and passes over what it does not know, as that may be an option of node http. A value out of range is
-an error in both.
+\`maxBodyBytes\`) and passes over what it does not know, as that may be an option of node http. One word differs:
+\`request_timeout\` is \`responseTimeout\` there, since node http's \`requestTimeout\` is another thing. A value out of
+range is an error in both.
 
 ${align(SPELLINGS)}
 

@@ -9,6 +9,9 @@ import { inspect } from "node:util";
 
 type Fill<T> = (from: T, target: object) => void;
 
+/** By this key a stand-in gives what it stands for. */
+const TARGET = Symbol("propylon.target");
+
 class Lazy<T> implements ProxyHandler<object> {
   #fill: Fill<T> | null;
   readonly #from: T;
@@ -19,7 +22,8 @@ class Lazy<T> implements ProxyHandler<object> {
   }
 
   get(target: object, key: PropertyKey): unknown {
-    return (this.#filled(target) as Record<PropertyKey, unknown>)[key];
+    const filled = this.#filled(target) as Record<PropertyKey, unknown>;
+    return key === TARGET ? filled : filled[key];
   }
   set(target: object, key: PropertyKey, value: unknown): boolean {
     return Reflect.set(this.#filled(target), key, value);
@@ -72,6 +76,5 @@ export function seen(target: object): void {
 
 /** `console.log` looks through a proxy at its target, which is still empty: it is filled first. */
 function inspected(this: object, _depth: number, options: object, show: typeof inspect): string {
-  Reflect.ownKeys(this);
-  return show(this, options);
+  return show((this as { [TARGET]: object })[TARGET], options);
 }

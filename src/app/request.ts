@@ -55,7 +55,7 @@ function makeHeaders(request: HookedRequest): void {
 
 function makeCgi(request: HookedRequest): void {
   const { cgi: variables, params } = request[HEAD];
-  Object.freeze(Object.assign(variables, serverVariables(params)));
+  request.cgi = Object.freeze(Object.assign(variables, serverVariables(params)));
 }
 
 /**

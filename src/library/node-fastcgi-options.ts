@@ -1,4 +1,4 @@
-/** Picks the gateway's options out of what `createServer` was given, under node-fastcgi's names too. */
+/** Picks the gateway's options out of what `createServer` was given, under node http's and node-fastcgi's names. */
 import { GATEWAY_OPTIONS, type GatewayOptions } from "../gateway/options.ts";
 import type { ServerOptions } from "./options.ts";
 
@@ -8,7 +8,9 @@ export function gatewayOptions(options: ServerOptions): Partial<GatewayOptions> 
   if (options.maxConns !== undefined) picked["maxConnections"] = Number(options.maxConns);
   if (options.multiplex !== undefined) picked["multiplexed"] = options.multiplex;
   for (const name of Object.keys(GATEWAY_OPTIONS)) {
-    if (options[name] !== undefined) picked[name] = options[name];
+    // To node http it is the time to receive a request.
+    const own = name === "requestTimeout" ? "responseTimeout" : name;
+    if (options[own] !== undefined) picked[name] = options[own];
   }
   return picked;
 }

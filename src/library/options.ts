@@ -42,7 +42,7 @@ export interface FetchObject {
 }
 
 /** Everything `createServer` takes. Times are milliseconds, sizes are bytes; see the option tables for the defaults. */
-export interface ServerOptions extends Partial<GatewayOptions> {
+export interface ServerOptions extends Partial<Omit<GatewayOptions, "requestTimeout">> {
   /** The protocol that the web server speaks. Default "fastcgi". */
   readonly protocol?: ProtocolName;
   /** Where the app is mounted: "auto" (what the web server says, the default), "/" or "/james". */
@@ -57,6 +57,12 @@ export interface ServerOptions extends Partial<GatewayOptions> {
   readonly captureConsole?: boolean;
   /** Hears of faults. Default: nobody. */
   readonly log?: Logger;
+  /**
+   * Time to the response head, else 504; what a configuration file calls `request_timeout`. In node http `requestTimeout`
+   * is the time to receive a request, so that name is passed over here: `headerTimeout` and `bodyTimeout` bound that.
+   * Default 0, no limit.
+   */
+  readonly responseTimeout?: number;
   /** As for `http.createServer`: classes to use in place of node's. */
   readonly IncomingMessage?: IncomingMessageClass;
   readonly ServerResponse?: ServerResponseClass;

@@ -77,6 +77,16 @@ describe("createServer", () => {
     expect(() => createServer({ bodyTimeout: -1 }, hello)).toThrow(/CONFIG_BAD_VALUE.*bodyTimeout/);
   });
 
+  it("bounds the time to the response head by responseTimeout; requestTimeout is node http's, and passed over", async () => {
+    const late: RequestHandler = (_req, res) => void setTimeout(() => res.end("late"), 700);
+    const [patient, impatient] = [
+      await open(createServer({ requestTimeout: 50 }, late)),
+      await open(createServer({ responseTimeout: 50 }, late)),
+    ];
+    const statuses = await Promise.all([patient, impatient].map(async (server) => (await ask(server)).status));
+    expect(statuses).toEqual([200, 504]);
+  });
+
   it("answers for a handler that throws or rejects, and for a listener that does", async () => {
     const failing = await open(
       createServer(() => {
