@@ -31,7 +31,8 @@ interface Head {
   readonly rawHeaders: string[];
   readonly distinct: NodeJS.Dict<string[]>;
   readonly cgi: Record<string, string>;
-  standIns: Pick<IncomingMessage, "headers" | "rawHeaders" | "headersDistinct"> | null;
+  standIns: Pick<IncomingMessage, "headers" | "rawHeaders"> | null;
+  distinctStandIn: object | null;
 }
 
 interface HookedRequest extends GatewayRequest {
@@ -40,17 +41,23 @@ interface HookedRequest extends GatewayRequest {
 
 /** Makes the headers, and puts them in the places that the app has not put others in. */
 function makeHeaders(request: HookedRequest): void {
-  const { params, options, headers, rawHeaders, distinct, standIns } = request[HEAD];
+  const { params, options, headers, rawHeaders, standIns } = request[HEAD];
   if (standIns === null) return;
   request[HEAD].standIns = null;
-  for (const target of [headers, rawHeaders, distinct]) seen(target);
+  seen(headers);
+  seen(rawHeaders);
   requestHeaders(params, options, { headers, rawHeaders });
+  if (request.headers === standIns.headers) request.headers = headers;
+  if (request.rawHeaders === standIns.rawHeaders) request.rawHeaders = rawHeaders;
+}
+
+function makeDistinct(request: HookedRequest): void {
+  makeHeaders(request);
+  const { rawHeaders, distinct, distinctStandIn } = request[HEAD];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
   }
-  if (request.headers === standIns.headers) request.headers = headers;
-  if (request.rawHeaders === standIns.rawHeaders) request.rawHeaders = rawHeaders;
-  if (request.headersDistinct === standIns.headersDistinct) request.headersDistinct = distinct;
+  if (request.headersDistinct === distinctStandIn) request.headersDistinct = distinct;
 }
 
 function makeCgi(request: HookedRequest): void {
@@ -100,15 +107,17 @@ export function createRequest(
     distinct: { __proto__: null } as unknown as NodeJS.Dict<string[]>,
     cgi: { __proto__: null } as unknown as Record<string, string>,
     standIns: null,
+    distinctStandIn: null,
   };
   request[HEAD] = head;
   const headers = lazyObject(head.headers, makeHeaders, request);
   const rawHeaders = lazyObject(head.rawHeaders, makeHeaders, request);
-  const headersDistinct = lazyObject(head.distinct, makeHeaders, request);
+  const headersDistinct = lazyObject(head.distinct, makeDistinct, request);
   request.headers = headers;
   request.rawHeaders = rawHeaders;
   request.headersDistinct = headersDistinct;
-  head.standIns = { headers, rawHeaders, headersDistinct };
+  head.standIns = { headers, rawHeaders };
+  head.distinctStandIn = headersDistinct;
   if (options.conflictingHeaders === "refuse") makeHeaders(request);
   request.cgi = lazyObject(head.cgi, makeCgi, request);
   return request;

@@ -118,8 +118,9 @@ const MAX_PLACES = 64;
 
 function headerAt(block: string, start: number, end: number, place: number): HeaderName {
   const last = places[place];
-  if (last !== undefined && last.variable.length === end - start && block.startsWith(last.variable, start)) return last;
-  const name = headerName(block.slice(start, end));
+  const variable = block.slice(start, end);
+  if (last?.variable === variable) return last;
+  const name = headerName(variable);
   if (place < MAX_PLACES) places[place] = name;
   return name;
 }

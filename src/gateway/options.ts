@@ -108,7 +108,12 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
     min: 0,
     about: "requests after which a kept connection is closed, spread over 10 % more",
   },
-  writeStallTimeout: { kind: "ms", default: 60_000, min: 0, about: "bytes wait and the web server takes none" },
+  writeStallTimeout: {
+    kind: "ms",
+    default: 60_000,
+    min: 0,
+    about: "256 KiB wait, or less, and the web server does not take them",
+  },
   writeHighWater: {
     kind: "bytes",
     default: MIB,

@@ -5,9 +5,9 @@ import type { Binding, Creditor, Setting } from "./bindings/binding.ts";
 import { NEVER } from "./deadlines.ts";
 
 /** A slice is written when the one before it has left: only so can be seen that a slow reader has not stalled. */
-const SLICE = 256 * 1024;
-/** The slice for a reader that took the last one within a tick. */
-const LARGE_SLICE = 1024 * 1024;
+const SLICE = 1024 * 1024;
+/** So much of a slice, or its end, has to leave in `writeStallTimeout`. */
+const STALL_UNIT = 256 * 1024;
 /** How much may leave without returning to the event loop when an app writes as fast as its reader reads. */
 const BURST = 1024 * 1024;
 
@@ -31,9 +31,8 @@ export class Outflow {
   #pieces: readonly Uint8Array[] = NONE;
   #next = 0;
   #writes = 0;
-  #slice = SLICE;
-  /** The tick in which the slice on its way was written. */
-  #writtenAt = 0;
+  /** Bytes of the slice that is on its way. */
+  #slice = 0;
   #onLeft: ((error?: Error | null) => void) | null = null;
   /** The exchanges that have bytes on their way. */
   #owed: Creditor | null = null;
@@ -120,12 +119,12 @@ export class Outflow {
     const socket = this.#socket;
     const pieces = this.#pieces;
     while (this.#next < pieces.length) {
-      if (pieces.length - this.#next === 1) socket.write(pieces[this.#next++]!);
+      this.#slice = 0;
+      if (pieces.length - this.#next === 1) this.#writePiece();
       else this.#writeSlice();
       if (socket.writableLength > 0) {
         // Nothing, but its callback comes when all before it has left: writes that succeed at once cost no callback.
         socket.write(NOTHING, (this.#onLeft ??= (error) => this.#sliceLeft(error)));
-        this.#writtenAt = this.#owner.setting.clock.now;
         this.busy = true;
         return false;
       }
@@ -137,28 +136,34 @@ export class Outflow {
 
   #writeSlice(): void {
     this.#socket.cork();
-    for (let bytes = 0; this.#next < this.#pieces.length && bytes < this.#slice;) {
-      const piece = this.#pieces[this.#next++]!;
-      bytes += piece.length;
-      this.#socket.write(piece);
-    }
+    while (this.#next < this.#pieces.length && this.#slice < SLICE) this.#writePiece();
     this.#socket.uncork();
+  }
+
+  #writePiece(): void {
+    const piece = this.#pieces[this.#next++]!;
+    this.#slice += piece.length;
+    this.#socket.write(piece);
   }
 
   /** Not all has left: the exchanges hear of it when it has. */
   #wait(): void {
-    const { clock, options } = this.#owner.setting;
     for (let owed = this.#owed; owed !== null; owed = owed.nextOwed) owed.handedOver();
-    this.stallDeadline = clock.in(options.writeStallTimeout);
+    this.#expect();
     this.#limit();
+  }
+
+  #expect(): void {
+    const { clock, options } = this.#owner.setting;
+    this.stallDeadline = clock.in(options.writeStallTimeout * Math.ceil(this.#slice / STALL_UNIT));
   }
 
   #sliceLeft(error?: Error | null): void {
     if (error || this.#closed) return;
-    const { clock, options } = this.#owner.setting;
-    this.#slice = clock.now === this.#writtenAt ? LARGE_SLICE : SLICE;
+    const { options } = this.#owner.setting;
     const done = this.#pump();
-    this.stallDeadline = done ? NEVER : clock.in(options.writeStallTimeout);
+    if (done) this.stallDeadline = NEVER;
+    else this.#expect();
     if (this.#holds && this.#unsent() <= options.writeHighWater / 2) {
       this.#holds = false;
       this.#owner.release();
