@@ -10,7 +10,8 @@ const STANDS_IN =
   /(?<SOCKET>\/run\/propylon\/app\.sock\b)|(?<ROOT>\/srv\/www\b)|(?<BACKEND_PORT>\b(?:6500|4000)\b)|(?<PORT>\b8080\b)/g;
 
 const START_TIMEOUT = 10_000;
-const STOP_TIMEOUT = 5_000;
+/** Apache takes some 12 s to stop while an event stream is open. */
+const STOP_TIMEOUT = 15_000;
 /** Characters kept of what the server prints, and of its log in an error message. */
 const MAX_OUTPUT = 64 * 1024;
 const MAX_EXCERPT = 4 * 1024;

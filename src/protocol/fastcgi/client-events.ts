@@ -1,4 +1,5 @@
 /** The client's half of FastCGI: what a web server sends, and what it hears, as plain data. */
+import type { FastCgiAnswerEvent } from "./events.ts";
 
 /** From the client. Text is latin1. */
 export type FastCgiClientRequest =
@@ -15,14 +16,5 @@ export type FastCgiClientRequest =
 /** To the client. */
 export type FastCgiClientEvent =
   | { readonly type: "stdout"; readonly requestId: number; readonly content: Uint8Array }
-  | { readonly type: "stdoutEnd"; readonly requestId: number }
   | { readonly type: "stderr"; readonly requestId: number; readonly content: Uint8Array }
-  | { readonly type: "stderrEnd"; readonly requestId: number }
-  | {
-      readonly type: "endRequest";
-      readonly requestId: number;
-      readonly appStatus: number;
-      readonly protocolStatus: number;
-    }
-  | { readonly type: "getValuesResult"; readonly values: readonly (readonly [string, string])[] }
-  | { readonly type: "unknownType"; readonly recordType: number };
+  | FastCgiAnswerEvent;

@@ -21,10 +21,8 @@ export type FastCgiRequestEvent =
   /** A record that was ignored. */
   | { readonly type: "badRecord"; readonly reason: string };
 
-/** To the web server. Text is latin1. */
-export type FastCgiResponseEvent =
-  | { readonly type: "stdout"; readonly requestId: number; readonly content: Uint8Array | string }
-  | { readonly type: "stderr"; readonly requestId: number; readonly content: Uint8Array | string }
+/** What both ends say alike of an answer, to the web server and at it. */
+export type FastCgiAnswerEvent =
   | { readonly type: "stdoutEnd"; readonly requestId: number }
   | { readonly type: "stderrEnd"; readonly requestId: number }
   | {
@@ -35,3 +33,9 @@ export type FastCgiResponseEvent =
     }
   | { readonly type: "getValuesResult"; readonly values: readonly (readonly [string, string])[] }
   | { readonly type: "unknownType"; readonly recordType: number };
+
+/** To the web server. Text is latin1. */
+export type FastCgiResponseEvent =
+  | { readonly type: "stdout"; readonly requestId: number; readonly content: Uint8Array | string }
+  | { readonly type: "stderr"; readonly requestId: number; readonly content: Uint8Array | string }
+  | FastCgiAnswerEvent;
