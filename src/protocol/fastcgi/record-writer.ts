@@ -183,10 +183,11 @@ export class RecordWriter {
     this.#at += length;
   }
 
-  /** Headers and padding go to the slab, the content between them is not copied. */
+  /** Headers and padding go to the slab, the content between them is not copied, but for a small rest. */
   #large(type: number, requestId: number, content: Uint8Array): void {
     for (let from = 0; from < content.length; from += MAX_RECORD_CONTENT) {
       const part = content.subarray(from, from + MAX_RECORD_CONTENT);
+      if (part.length <= COPY_LIMIT) return this.stream(type, requestId, part);
       this.#reserve(OVERHEAD);
       this.#open(type, requestId);
       this.#cut();
