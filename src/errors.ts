@@ -29,8 +29,6 @@ export const ERROR_CODES = {
     CGI_BAD_CONTENT_LENGTH: "the request is answered 400",
     CGI_CONFLICTING_HEADERS: "the request is answered 400",
     CGI_BAD_TARGET: "the request is answered 400",
-    CGI_BODY_TOO_LARGE: "the request is answered 413",
-    CGI_BODY_LENGTH_MISMATCH: "the body is not delivered as complete",
   },
   /** Who ended an exchange before its time. */
   abort: {
@@ -49,7 +47,6 @@ export const ERROR_CODES = {
     RESPONSE_HEAD_TOO_LARGE: "answered 500",
     RESPONSE_BAD_HEAD: "answered 500",
     RESPONSE_BODY_SHORT: "the answer is broken off visibly",
-    RESPONSE_APP_FAILED: "answered 500, or broken off visibly once the head is out",
   },
   /** A configuration value or file, named with its place. */
   config: {
