@@ -5,8 +5,8 @@ import { requestHeaders, requestLine } from "../cgi/request-head.ts";
 import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
-import type { ExchangeSocket } from "./exchange-socket.ts";
-import { lazyObject, seen } from "./lazy-object.ts";
+import { ExchangeSocket } from "./exchange-socket.ts";
+import { Bare, Lazy, bare, seen, standsFor } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
 export type IncomingMessageClass = new (socket: never) => IncomingMessage;
@@ -21,48 +21,73 @@ export interface GatewayRequest extends IncomingMessage {
   cgi: CgiVariables;
 }
 
-const HEAD = Symbol("propylon.head");
+/** What a request shows when it is looked at: until then a stand-in is in its place. */
+class Lookable extends Lazy {
+  readonly #request: GatewayRequest;
+  readonly #params: Params;
+  readonly #options: HeaderOptions;
+  readonly #headers: RequestHeaders["headers"] = {};
+  readonly #rawHeaders: string[] = [];
+  readonly #distinct = new Bare<string[]>();
+  readonly #cgi = new Bare<string>();
+  #headersMade = false;
+  #distinctMade = false;
+  #cgiMade = false;
 
-/** What a request is made of, and what it has to show: filled when first looked at, until when each has a stand-in. */
-interface Head {
-  readonly params: Params;
-  readonly options: HeaderOptions;
-  readonly headers: RequestHeaders["headers"];
-  readonly rawHeaders: string[];
-  readonly distinct: NodeJS.Dict<string[]>;
-  readonly cgi: Record<string, string>;
-  standIns: Pick<IncomingMessage, "headers" | "rawHeaders"> | null;
-  distinctStandIn: object | null;
-}
-
-interface HookedRequest extends GatewayRequest {
-  [HEAD]: Head;
-}
-
-/** Makes the headers, and puts them in the places that the app has not put others in. */
-function makeHeaders(request: HookedRequest): void {
-  const { params, options, headers, rawHeaders, standIns } = request[HEAD];
-  if (standIns === null) return;
-  request[HEAD].standIns = null;
-  seen(headers);
-  seen(rawHeaders);
-  requestHeaders(params, options, { headers, rawHeaders });
-  if (request.headers === standIns.headers) request.headers = headers;
-  if (request.rawHeaders === standIns.rawHeaders) request.rawHeaders = rawHeaders;
-}
-
-function makeDistinct(request: HookedRequest): void {
-  makeHeaders(request);
-  const { rawHeaders, distinct, distinctStandIn } = request[HEAD];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
+  constructor(request: GatewayRequest, params: Params, options: HeaderOptions) {
+    super();
+    this.#request = request;
+    this.#params = params;
+    this.#options = options;
+    request.headers = this.standIn(this.#headers);
+    request.rawHeaders = this.standIn(this.#rawHeaders);
+    request.headersDistinct = this.standIn(this.#distinct);
+    request.cgi = this.standIn(this.#cgi);
   }
-  if (request.headersDistinct === distinctStandIn) request.headersDistinct = distinct;
-}
 
-function makeCgi(request: HookedRequest): void {
-  const { cgi: variables, params } = request[HEAD];
-  request.cgi = Object.freeze(Object.assign(variables, serverVariables(params)));
+  protected fill(target: object): void {
+    if (target === this.#cgi) this.#makeCgi();
+    else if (target === this.#distinct) this.#makeDistinct();
+    else this.makeHeaders();
+  }
+
+  /** Makes the headers, and puts them in the places that the app has not put others in. */
+  makeHeaders(): void {
+    if (this.#headersMade) return;
+    this.#headersMade = true;
+    const request = this.#request;
+    const headers = this.#headers;
+    const rawHeaders = this.#rawHeaders;
+    seen(headers);
+    seen(rawHeaders);
+    requestHeaders(this.#params, this.#options, { headers, rawHeaders });
+    if (standsFor(request.headers, headers)) request.headers = headers;
+    if (standsFor(request.rawHeaders, rawHeaders)) request.rawHeaders = rawHeaders;
+  }
+
+  #makeDistinct(): void {
+    if (this.#distinctMade) return;
+    this.#distinctMade = true;
+    this.makeHeaders();
+    const rawHeaders = this.#rawHeaders;
+    const distinct = this.#distinct;
+    seen(distinct);
+    bare(distinct);
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
+    }
+    if (standsFor(this.#request.headersDistinct, distinct)) this.#request.headersDistinct = distinct;
+  }
+
+  #makeCgi(): void {
+    if (this.#cgiMade) return;
+    this.#cgiMade = true;
+    const variables = this.#cgi;
+    seen(variables);
+    bare(variables);
+    Object.freeze(Object.assign(variables, serverVariables(this.#params)));
+    if (standsFor(this.#request.cgi, variables)) this.#request.cgi = variables;
+  }
 }
 
 /**
@@ -72,10 +97,10 @@ function makeCgi(request: HookedRequest): void {
  * @throws TypeError if the request did not come through a gateway.
  */
 export function cgi(request: IncomingMessage): CgiVariables {
-  if ((request as HookedRequest)[HEAD] === undefined) {
+  if (!((request.socket as object) instanceof ExchangeSocket)) {
     throw new TypeError("cgi(req): the request did not come through a propylon gateway");
   }
-  return (request as HookedRequest).cgi;
+  return (request as GatewayRequest).cgi;
 }
 
 /**
@@ -91,7 +116,7 @@ export function createRequest(
   options: HeaderOptions,
 ): GatewayRequest {
   const line = requestLine(params, mount);
-  const request = new RequestClass(socket as never) as HookedRequest;
+  const request = new RequestClass(socket as never) as GatewayRequest;
   request.method = line.method;
   request.url = line.url;
   request.baseUrl = line.baseUrl;
@@ -99,26 +124,7 @@ export function createRequest(
   request.httpVersion = line.httpVersion;
   request.httpVersionMajor = line.httpVersionMajor;
   request.httpVersionMinor = line.httpVersionMinor;
-  const head: Head = {
-    params,
-    options,
-    headers: {},
-    rawHeaders: [],
-    distinct: { __proto__: null } as unknown as NodeJS.Dict<string[]>,
-    cgi: { __proto__: null } as unknown as Record<string, string>,
-    standIns: null,
-    distinctStandIn: null,
-  };
-  request[HEAD] = head;
-  const headers = lazyObject(head.headers, makeHeaders, request);
-  const rawHeaders = lazyObject(head.rawHeaders, makeHeaders, request);
-  const headersDistinct = lazyObject(head.distinct, makeDistinct, request);
-  request.headers = headers;
-  request.rawHeaders = rawHeaders;
-  request.headersDistinct = headersDistinct;
-  head.standIns = { headers, rawHeaders };
-  head.distinctStandIn = headersDistinct;
-  if (options.conflictingHeaders === "refuse") makeHeaders(request);
-  request.cgi = lazyObject(head.cgi, makeCgi, request);
+  const lookable = new Lookable(request, params, options);
+  if (options.conflictingHeaders === "refuse") lookable.makeHeaders();
   return request;
 }

@@ -9,12 +9,7 @@ import { cgiResponseHead } from "../cgi/response-head.ts";
 import { ResponseError } from "../errors.ts";
 import type { ResponseSink } from "../exchange.ts";
 
-const HEAD_END = "\r\n\r\n";
-// oxlint-disable-next-line no-control-regex
-const NOT_ASCII = /[^\x00-\x7f]/;
-/** The first digit of the status in `HTTP/1.1 100 Continue`. */
-const STATUS_AT = 9;
-const DIGIT_1 = 0x31;
+const FIRST_FINAL_STATUS = 200;
 
 type WriteCallback = (error?: Error | null) => void;
 
@@ -133,27 +128,23 @@ export class ResponseLine {
   #takeHead(data: string | Uint8Array, encoding: BufferEncoding | null | undefined): string | Uint8Array {
     // Node gives the head as text, alone or before the first chunk; only a hand-written answer comes as bytes.
     const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
-    const split = text.indexOf(HEAD_END) + HEAD_END.length;
-    if (split < HEAD_END.length || text.length === 0) {
-      this.fail(new ResponseError("RESPONSE_BAD_HEAD", "the response does not begin with a whole head"));
-      return "";
-    }
-    if (text.charCodeAt(STATUS_AT) === DIGIT_1)
-      return split === text.length ? "" : this.#takeHead(text.slice(split), encoding);
+    const textEncoding = typeof data === "string" ? (encoding ?? "utf8") : "latin1";
+    if (text.length === 0) return "";
     try {
-      const headText = split === text.length ? text : text.slice(0, split);
-      const head = cgiResponseHead(encoding === "latin1" ? headText : inBytes(headText, encoding), this.#owner);
+      const head = cgiResponseHead(text, this.#owner, textEncoding);
+      const rest = typeof data === "string" ? data.slice(head.length) : data.subarray(head.length);
+      if (head.status < FIRST_FINAL_STATUS) return rest.length === 0 ? "" : this.#takeHead(rest, encoding);
       for (const warning of head.warnings) this.#owner.report(warning);
       this.#headSent = true;
       const bodyless = this.#owner.headOnly || head.status === 204 || head.status === 304;
       if (bodyless) this.#room = 0;
       else if (head.contentLength !== undefined) this.#room = head.contentLength;
       this.#sink.send({ type: "head", status: head.status, block: head.block });
+      return rest;
     } catch (error) {
       this.fail(error as Error);
       return "";
     }
-    return typeof data === "string" ? text.slice(split) : data.subarray(split);
   }
 
   #sendBody(chunk: Uint8Array): void {
@@ -173,9 +164,4 @@ export class ResponseLine {
     else if (this.#waiting === null) this.#waiting = [this.#sent, callback];
     else this.#waiting.push(this.#sent, callback);
   }
-}
-
-/** Node writes its head together with a first chunk of text, in that chunk's encoding: a character for each such byte. */
-function inBytes(head: string, encoding: BufferEncoding | null | undefined): string {
-  return NOT_ASCII.test(head) ? Buffer.from(head, encoding ?? "utf8").toString("latin1") : head;
 }

@@ -11,6 +11,8 @@ export interface CgiHead {
   readonly contentLength: number | undefined;
   /** For the log: what some web server may not take. */
   readonly warnings: readonly string[];
+  /** How many characters of the text are the head; a body may follow. */
+  readonly length: number;
 }
 
 export interface ResponseHeadOptions {
@@ -28,10 +30,12 @@ const NGINX_BUFFER = 4096;
 const NGINX_WARNING: readonly string[] = ["nginx's default fastcgi_buffer_size is 4 KiB"];
 const NO_WARNINGS: readonly string[] = [];
 
-/** Lines as node's own checks leave them. A header with a line end inside it, or any other control, does not match. */
-const LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
+/** A head as node's own checks leave it: nothing with a line end inside a header, or any other control, matches. */
+const ASCII_HEAD = /HTTP\/1\.\d [1-5]\d\d[\t\x20-\x7e]*\r\n(?:[\t\x20-\x7e]+\r\n)*\r\n/y;
+const HEAD_LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
+const STATUS_LINE = /^HTTP\/1\.\d [1-5]\d\d/;
+const HEAD_END = "\r\n\r\n";
 const LENGTH = /^[ \t]*(?:0|[1-9]\d{0,15})[ \t]*$/;
-const STATUS_LINE = /^HTTP\/1\.\d \d{3}/;
 /** X-Accel-Buffering names no file, it asks nginx to stream: it passes. */
 const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
 const LOCAL_LOCATION = /^location:[ \t]*\//i;
@@ -54,17 +58,25 @@ const LETTER_L = 0x6c;
 const LETTER_X = 0x78;
 
 /**
- * Turns `HTTP/1.1 200 OK\r\nA: b\r\n\r\n` into `Status: 200 OK\r\nA: b\r\n\r\n`. What concerns the connection does not
- * pass: hop-by-hop fields, those that the app's own Connection header names, chunked framing, a `Status` header of the
- * app. A local `Location` with status 200 becomes `Content-Location`, since Apache would redirect internally (RFC 3875
- * section 6.2.2). Everything else keeps its order and spelling.
+ * Turns `HTTP/1.1 200 OK\r\nA: b\r\n\r\n`, which `text` begins with, into `Status: 200 OK\r\nA: b\r\n\r\n`. What
+ * concerns the connection does not pass: hop-by-hop fields, those that the app's own Connection header names, chunked
+ * framing, a `Status` header of the app. A local `Location` with status 200 becomes `Content-Location`, since Apache
+ * would redirect internally (RFC 3875 section 6.2.2). Everything else keeps its order and spelling.
  *
+ * @param encoding that of `text`: node writes its head together with a first chunk of text, in that chunk's encoding.
  * @throws ResponseError RESPONSE_BAD_HEAD: no status of 100-599, no blank line at the end, a control character, a
  *   Content-Length that is no number or is given twice with different values.
  * @throws ResponseError RESPONSE_HEAD_TOO_LARGE: the block is larger than `maxResponseHeader`.
  */
-export function cgiResponseHead(head: string, options: ResponseHeadOptions): CgiHead {
-  const result = translate(head, options, NONE);
+export function cgiResponseHead(
+  text: string,
+  options: ResponseHeadOptions,
+  encoding: BufferEncoding = "latin1",
+): CgiHead {
+  ASCII_HEAD.lastIndex = 0;
+  const result = ASCII_HEAD.test(text)
+    ? translate(text, ASCII_HEAD.lastIndex, options, NONE)
+    : translateBytes(text, options, encoding);
   if (result.block.length > options.maxResponseHeader) {
     const message = `${result.block.length} bytes, max_response_header is ${options.maxResponseHeader}`;
     throw new ResponseError("RESPONSE_HEAD_TOO_LARGE", message);
@@ -72,77 +84,88 @@ export function cgiResponseHead(head: string, options: ResponseHeadOptions): Cgi
   return result;
 }
 
-/** One scan: what stays is copied in runs, and a name is looked at only where its length says that it may not stay. */
-function translate(head: string, options: ResponseHeadOptions, named: ReadonlySet<string>): CgiHead {
-  const status = STATUS_LINE.test(head) ? Number(head.slice(9, 12)) : 0;
-  if (status < 100 || status > 599) throw badHead("no status of 100-599");
-  if (!LINES.test(head)) throw badHead("a control character or a line end inside a line");
+function translateBytes(text: string, options: ResponseHeadOptions, encoding: BufferEncoding): CgiHead {
+  const length = text.indexOf(HEAD_END) + HEAD_END.length;
+  if (length < HEAD_END.length) throw badHead("no blank line at its end");
+  const head = Buffer.from(text.slice(0, length), encoding).toString("latin1");
+  if (!STATUS_LINE.test(head)) throw badHead("no status of 100-599");
+  if (!HEAD_LINES.test(head)) throw badHead("a control character or a line end inside a line");
+  return { ...translate(head, head.length, options, NONE), length };
+}
 
-  let lineEnd = head.indexOf("\r\n");
-  const reason = lineEnd > 13 ? head.slice(13, lineEnd) : reasonPhrase(status);
+/**
+ * Translates the first `length` characters of `text`, which are a head. One scan: what stays is copied in runs, and a
+ * name is looked at only where its length says that it may not stay.
+ */
+function translate(
+  text: string,
+  length: number,
+  options: ResponseHeadOptions,
+  connectionFields: ReadonlySet<string>,
+): CgiHead {
+  const status = Number(text.slice(9, 12));
+  let lineEnd = text.indexOf("\n") - 1;
+  const reason = lineEnd > 13 ? text.slice(13, lineEnd) : reasonPhrase(status);
   let block = `Status: ${status} ${reason}`;
   let contentLength: number | undefined;
   // A run begins with the line end before its first line; what drops a line ends the run before that line's own start.
   let runStart = lineEnd;
 
-  for (let start = lineEnd + 2; ; start = lineEnd + 2) {
-    lineEnd = head.indexOf("\n", start) - 1;
-    if (lineEnd <= start) break;
-    const colon = head.indexOf(":", start);
-    const letter = head.charCodeAt(start) | SMALL;
-    let drop = named !== NONE && named.has(nameOf(head, start, colon));
+  for (let start = lineEnd + 2; start < length - 2; start = lineEnd + 2) {
+    lineEnd = text.indexOf("\n", start) - 1;
+    const colon = text.indexOf(":", start);
+    const letter = text.charCodeAt(start) | SMALL;
+    let drop = connectionFields !== NONE && connectionFields.has(text.slice(start, colon).toLowerCase());
     switch (colon - start) {
       case 2: // TE
       case 6: // Status
       case 7: // Trailer, Upgrade
       case 16: // Proxy-Connection
       case 17: // Transfer-Encoding
-        drop ||= NOT_FOR_CGI.has(nameOf(head, start, colon));
+        drop ||= NOT_FOR_CGI.has(text.slice(start, colon).toLowerCase());
         break;
       case 8:
-        if (letter === LETTER_L && status === 200 && !drop && LOCAL_LOCATION.test(head.slice(start, lineEnd))) {
-          block += `${head.slice(runStart, start)}Content-`;
+        if (letter === LETTER_L && status === 200 && !drop && LOCAL_LOCATION.test(text.slice(start, lineEnd))) {
+          block += `${text.slice(runStart, start)}Content-`;
           runStart = start;
         }
         break;
-      case 10: {
-        if (letter !== LETTER_C && letter !== LETTER_K) break;
-        const name = nameOf(head, start, colon);
-        if (name === "connection") {
+      case 10:
+        if (letter === LETTER_C && isNamed(text, start, "Connection")) {
           drop = true;
-          const value = head.slice(colon + 1, lineEnd);
-          if (named === NONE && value !== " keep-alive" && value !== " close") {
-            return translate(head, options, fieldsNamedIn(value));
+          const value = text.slice(colon + 1, lineEnd);
+          if (connectionFields === NONE && value !== " keep-alive" && value !== " close") {
+            return translate(text, length, options, fieldsNamedIn(value));
           }
-        } else if (name === "keep-alive") {
+        } else if (letter === LETTER_K && isNamed(text, start, "Keep-Alive")) {
           drop = true;
         }
         break;
-      }
       case 14:
-        if (letter === LETTER_C && nameOf(head, start, colon) === "content-length") {
-          const length = parseLength(head.slice(colon + 1, lineEnd));
-          if (contentLength !== undefined && contentLength !== length) throw badHead("two different Content-Lengths");
+        if (letter === LETTER_C && isNamed(text, start, "Content-Length")) {
+          const bytes = parseLength(text.slice(colon + 1, lineEnd));
+          if (contentLength !== undefined && contentLength !== bytes) throw badHead("two different Content-Lengths");
           drop ||= contentLength !== undefined;
-          contentLength = length;
+          contentLength = bytes;
         }
         break;
     }
     if (letter === LETTER_X && options.allowSendfile !== true) {
-      drop ||= SENDFILE.test(head.slice(start, colon + 1));
+      drop ||= SENDFILE.test(text.slice(start, colon + 1));
     }
     if (drop) {
-      block += head.slice(runStart, start - 2);
+      block += text.slice(runStart, start - 2);
       runStart = lineEnd;
     }
   }
-  if (lineEnd < 0) throw badHead("no blank line at its end");
-  block += head.slice(runStart, lineEnd + 2);
-  return { status, block, contentLength, warnings: block.length > NGINX_BUFFER ? NGINX_WARNING : NO_WARNINGS };
+  block += text.slice(runStart, length);
+  const warnings = block.length > NGINX_BUFFER ? NGINX_WARNING : NO_WARNINGS;
+  return { status, block, contentLength, warnings, length };
 }
 
-function nameOf(head: string, start: number, colon: number): string {
-  return head.slice(start, colon).toLowerCase();
+/** Whether the field at `start`, which is as long as `name`, is called so. Mostly it is spelled so, too. */
+function isNamed(text: string, start: number, name: string): boolean {
+  return text.startsWith(name, start) || text.slice(start, start + name.length).toLowerCase() === name.toLowerCase();
 }
 
 /** The fields that a Connection header makes hop-by-hop (RFC 9110 section 7.6.1), in small letters. */

@@ -1,5 +1,6 @@
 /** One socket and one binding: bytes in, bytes out, back-pressure, timeouts. */
 import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import type { AbortCode } from "../errors.ts";
 import type { Binding, Creditor, Setting, Wire } from "./bindings/binding.ts";
 import { NEVER, type Timed } from "./deadlines.ts";
@@ -54,6 +55,7 @@ export class Connection implements Wire, Timed, OutflowOwner {
     this.#outflow = new Outflow(this, socket, this.#binding);
     this.#deadline = this.setting.clock.in(this.setting.options.firstByteTimeout);
     (socket as ConnectedSocket)[CONNECTION] = this;
+    socket.push = onPush;
     socket.on("data", onData);
     socket.on("end", onEnd);
     socket.on("error", onError);
@@ -213,6 +215,17 @@ export class Connection implements Wire, Timed, OutflowOwner {
 }
 
 // Shared by all sockets: a connection that lasts for one request should not cost four closures.
+
+/**
+ * What a socket has read it pushes, and what it pushes the connection gets at once while nothing waits before it: the way
+ * through the stream's own queue and a 'data' event costs a microsecond.
+ */
+function onPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
+  const connection = (this as ConnectedSocket)[CONNECTION];
+  if (chunk === null || connection.paused || this.readableLength > 0) return Duplex.prototype.push.call(this, chunk, encoding);
+  connection.receive(chunk as Uint8Array);
+  return true;
+}
 
 function onData(this: Socket, chunk: Uint8Array): void {
   (this as ConnectedSocket)[CONNECTION].receive(chunk);

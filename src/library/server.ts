@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import { AppHost } from "../app/host.ts";
-import { lazyObject } from "../app/lazy-object.ts";
+import { Bare, Lazy, bare, seen, standsFor } from "../app/lazy-object.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -39,7 +39,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const handle = (event: string) => (message: IncomingMessage, response: ServerResponse) => {
       const request = message as LibraryRequest;
       const socket = request.socket as unknown as ExchangeSocket;
-      request.cgiParams = lazyObject(Object.create(null) as Record<string, string>, fillParams, request);
+      new CgiParams(request);
       if (this.timeout > 0) socket.setTimeout(this.timeout);
       // The three events of a role differ in their type alone.
       this.emit(event as "request", request, response);
@@ -146,9 +146,28 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 }
 
-function fillParams(request: LibraryRequest, target: object): void {
-  const { params } = request.socket as unknown as ExchangeSocket;
-  request.cgiParams = Object.assign(target, params);
+/** `req.cgiParams`: a stand-in until it is looked into. */
+class CgiParams extends Lazy {
+  readonly #request: LibraryRequest;
+  readonly #params = new Bare<string>();
+  #made = false;
+
+  constructor(request: LibraryRequest) {
+    super();
+    this.#request = request;
+    request.cgiParams = this.standIn(this.#params);
+  }
+
+  protected fill(): void {
+    if (this.#made) return;
+    this.#made = true;
+    const params = this.#params;
+    const socket = this.#request.socket as unknown as ExchangeSocket;
+    seen(params);
+    bare(params);
+    Object.assign(params, socket.params);
+    if (standsFor(this.#request.cgiParams, params)) this.#request.cgiParams = params;
+  }
 }
 
 function toAddress(args: unknown[]): ListenAddress {

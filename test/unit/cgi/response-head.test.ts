@@ -17,6 +17,7 @@ describe("the status", () => {
       block: "Status: 299 Very Custom\r\nA: b\r\n\r\n",
       contentLength: undefined,
       warnings: [],
+      length: 34,
     });
   });
 
