@@ -85,8 +85,8 @@ function inspected(this: object, _depth: number, options: object, show: typeof i
  * Makes targets that have no prototype in the end. `Object.create(null)` makes a hash table at once, which is dear for an
  * object that is hardly ever looked into: these get there by `bare()`.
  */
-export class Bare<T> {
-  [name: string]: T;
+export class Bare {
+  [name: string]: unknown;
 }
 
 export function bare(target: object): void {

@@ -28,8 +28,8 @@ class Lookable extends Lazy {
   readonly #options: HeaderOptions;
   readonly #headers: RequestHeaders["headers"] = {};
   readonly #rawHeaders: string[] = [];
-  readonly #distinct = new Bare<string[]>();
-  readonly #cgi = new Bare<string>();
+  readonly #distinct = new Bare() as NodeJS.Dict<string[]>;
+  readonly #cgi = new Bare() as CgiVariables;
   #headersMade = false;
   #distinctMade = false;
   #cgiMade = false;

@@ -23,6 +23,8 @@ export function createResponse(
   response[SOCKET] = socket;
   response.writeHead = writeHead;
   response.end = end as HookedResponse["end"];
+  // The connection is the web server's: node writes nothing of it then, unless the app does.
+  ServerResponse.prototype.removeHeader.call(response, "Connection");
   response.assignSocket(socket as never);
   return response;
 }

@@ -1,6 +1,5 @@
 /** One socket and one binding: bytes in, bytes out, back-pressure, timeouts. */
-import type { Socket } from "node:net";
-import { Duplex } from "node:stream";
+import { Socket } from "node:net";
 import type { AbortCode } from "../errors.ts";
 import type { Binding, Creditor, Setting, Wire } from "./bindings/binding.ts";
 import { NEVER, type Timed } from "./deadlines.ts";
@@ -19,6 +18,8 @@ export interface ConnectionOwner {
 type Waiting = "firstByte" | "head" | "request" | "peerToClose";
 
 const CONNECTION = Symbol("connection");
+
+const { push } = Socket.prototype;
 
 interface ConnectedSocket extends Socket {
   [CONNECTION]: Connection;
@@ -222,7 +223,9 @@ export class Connection implements Wire, Timed, OutflowOwner {
  */
 function onPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
   const connection = (this as ConnectedSocket)[CONNECTION];
-  if (chunk === null || connection.paused || this.readableLength > 0) return Duplex.prototype.push.call(this, chunk, encoding);
+  if (chunk === null || connection.paused || this.readableLength > 0) {
+    return push.call(this, chunk, encoding);
+  }
   connection.receive(chunk as Uint8Array);
   return true;
 }

@@ -39,7 +39,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const handle = (event: string) => (message: IncomingMessage, response: ServerResponse) => {
       const request = message as LibraryRequest;
       const socket = request.socket as unknown as ExchangeSocket;
-      new CgiParams(request);
+      request.cgiParams = new CgiParams(request).stand();
       if (this.timeout > 0) socket.setTimeout(this.timeout);
       // The three events of a role differ in their type alone.
       this.emit(event as "request", request, response);
@@ -149,13 +149,16 @@ export class Server extends EventEmitter<ServerEvents> {
 /** `req.cgiParams`: a stand-in until it is looked into. */
 class CgiParams extends Lazy {
   readonly #request: LibraryRequest;
-  readonly #params = new Bare<string>();
+  readonly #params = new Bare() as Record<string, string>;
   #made = false;
 
   constructor(request: LibraryRequest) {
     super();
     this.#request = request;
-    request.cgiParams = this.standIn(this.#params);
+  }
+
+  stand(): Record<string, string> {
+    return this.standIn(this.#params);
   }
 
   protected fill(): void {
