@@ -30,6 +30,8 @@ export interface ExchangeHandle {
   end(): void;
   /** `write` has returned false: 'drain' is owed. */
   backedUp(): void;
+  /** It is still owed. */
+  readonly needsDrain: boolean;
   /** Looks whether all has left, and 'drain' is due. */
   flushed(): void;
   /** Ends this exchange before its time. */
@@ -109,6 +111,9 @@ export class ExchangeSocket extends Base {
   }
   get writableLength(): number {
     return this.#exchange.outstanding + this.#heldLength;
+  }
+  get writableNeedDrain(): boolean {
+    return this.#exchange.needsDrain;
   }
   get writableHighWaterMark(): number {
     return HIGH_WATER_MARK;

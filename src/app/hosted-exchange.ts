@@ -28,7 +28,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   #dataQueue: (Uint8Array | null)[] | null = null;
   #dataWanted = false;
   #bytesRead = 0;
-  #needsDrain = false;
+  needsDrain = false;
   #answered = false;
   /** The app has ended the exchange before its time. */
   #broken = false;
@@ -166,7 +166,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   }
 
   backedUp(): void {
-    this.#needsDrain = true;
+    this.needsDrain = true;
     if (this.outstanding === 0) process.nextTick(drained, this);
   }
 
@@ -176,8 +176,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (this.line.over) {
       // A tick after 'finish', as in node http: what was written after the end is told before 'close'.
       process.nextTick(answered, this);
-    } else if (this.#needsDrain && this.socket.writableLength === 0 && this.response?.writableEnded === false) {
-      this.#needsDrain = false;
+    } else if (this.needsDrain && this.socket.writableLength === 0 && this.response?.writableEnded === false) {
+      this.needsDrain = false;
       announceDrain(this.response);
     }
   }

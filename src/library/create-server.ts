@@ -15,7 +15,7 @@ type Handler = RequestHandler | FetchObject;
  *
  * A handler is `(req, res)` or an object with `fetch(request)`.
  *
- * @throws ConfigError CONFIG_BAD_VALUE for an option out of its range.
+ * @throws ConfigError CONFIG_BAD_VALUE for an option out of its range, CONFIG_UNKNOWN_OPTION for one that is misspelt.
  */
 export function createServer(handler?: Handler, options?: ServerOptions): Server;
 export function createServer(options: ServerOptions, handler?: Handler): Server;

@@ -1,8 +1,42 @@
-/** Picks the gateway's options out of what `createServer` was given, under node http's and node-fastcgi's names. */
+/** Picks the gateway's options out of what `createServer` was given, node http's and node-fastcgi's names among it. */
+import { ConfigError } from "../errors.ts";
 import { GATEWAY_OPTIONS, type GatewayOptions } from "../gateway/options.ts";
+import { didYouMean } from "../suggest.ts";
 import type { ServerOptions } from "./options.ts";
 
-/** Options of node http that have no meaning here are passed over, so that its users change one import. */
+/** What `createServer` takes beside the gateway's options, `requestTimeout` of node http among it. */
+const OTHER_OPTIONS = [
+  "protocol",
+  "mount",
+  "conflictingHeaders",
+  "maxResponseHeader",
+  "debug",
+  "captureConsole",
+  "log",
+  "responseTimeout",
+  "IncomingMessage",
+  "ServerResponse",
+  "maxConns",
+  "maxReqs",
+  "multiplex",
+  "valueMap",
+];
+const KNOWN = [...Object.keys(GATEWAY_OPTIONS), ...OTHER_OPTIONS];
+
+/** Options of `http.createServer` and `net.createServer` that look like ours and have no meaning here. */
+const OF_NODE: ReadonlySet<string> = new Set([
+  "headersTimeout",
+  "keepAlive",
+  "keepAliveTimeout",
+  "keepAliveTimeoutBuffer",
+  "maxHeaderSize",
+]);
+
+/**
+ * Options of node http that have no meaning here are passed over, so that its users change one import.
+ *
+ * @throws ConfigError CONFIG_UNKNOWN_OPTION for a name that is nearly one of ours.
+ */
 export function gatewayOptions(options: ServerOptions): Partial<GatewayOptions> {
   const picked: Record<string, unknown> = {};
   if (options.maxConns !== undefined) picked["maxConnections"] = Number(options.maxConns);
@@ -12,7 +46,18 @@ export function gatewayOptions(options: ServerOptions): Partial<GatewayOptions> 
     const own = name === "requestTimeout" ? "responseTimeout" : name;
     if (options[own] !== undefined) picked[name] = options[own];
   }
+  refuseMisspelt(options);
   return picked;
+}
+
+function refuseMisspelt(options: ServerOptions): void {
+  const told = new Set(Object.values(options.valueMap ?? {}));
+  for (const name of Object.keys(options)) {
+    if (KNOWN.includes(name) || OF_NODE.has(name) || told.has(name)) continue;
+    const guess = didYouMean(name, KNOWN);
+    if (guess !== "")
+      throw new ConfigError("CONFIG_UNKNOWN_OPTION", `there is no option ${name}${guess}`, { key: name });
+  }
 }
 
 /** What FCGI_GET_VALUES is answered: node-fastcgi's `maxReqs`, and the options that `valueMap` gives a name. */

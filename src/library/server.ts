@@ -28,10 +28,14 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #gateway: Gateway;
   /** Milliseconds without a byte after which a request's socket emits 'timeout'; 0 for never. */
   timeout = 0;
-  /** There for `http.Server`'s sake: the gateway's own limits are options. */
+  // There for the sake of code that sets them on an `http.Server`: the gateway's own limits are options.
   maxHeadersCount: number | null = null;
+  maxRequestsPerSocket: number | null = null;
+  headersTimeout = 0;
+  keepAliveTimeout = 0;
+  requestTimeout = 0;
 
-  /** @throws ConfigError CONFIG_BAD_VALUE for an option out of its range. */
+  /** @throws ConfigError CONFIG_BAD_VALUE for an option out of its range, CONFIG_UNKNOWN_OPTION for one that is misspelt. */
   constructor(options: ServerOptions = {}) {
     super({ captureRejections: true });
     Object.assign(this, { [EventEmitter.captureRejectionSymbol]: this.#rejected });

@@ -77,6 +77,24 @@ describe("createServer", () => {
     expect(() => createServer({ bodyTimeout: -1 }, hello)).toThrow(/CONFIG_BAD_VALUE.*bodyTimeout/);
   });
 
+  it.each([
+    ["maxConnectons", "maxConnections"],
+    ["body_timeout", "bodyTimeout"],
+    ["multiplexd", "multiplexed"],
+    ["captureconsole", "captureConsole"],
+  ])("refuses %s, and guesses %s", (name, meant) => {
+    expect(() => createServer({ [name]: 1 })).toThrow(
+      expect.objectContaining({
+        code: "CONFIG_UNKNOWN_OPTION",
+        message: expect.stringContaining(`"${meant}"`) as string,
+      }),
+    );
+  });
+
+  it("takes any name that valueMap answers FCGI_GET_VALUES with", () => {
+    expect(() => createServer({ maxConn: 5, valueMap: { MAX_CONNS: "maxConn" } })).not.toThrow();
+  });
+
   it("bounds the time to the response head by responseTimeout; requestTimeout is node http's, and passed over", async () => {
     const late: RequestHandler = (_req, res) => void setTimeout(() => res.end("late"), 700);
     const [patient, impatient] = [

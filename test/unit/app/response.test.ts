@@ -207,8 +207,10 @@ describe("a response", () => {
     expect(res.write(Buffer.alloc(res.writableHighWaterMark + 1))).toBe(false);
     await new Promise((resolve) => process.nextTick(resolve));
     expect([res.writableNeedDrain, res.writableLength]).toEqual([true, res.writableHighWaterMark + 1]);
+    expect(res.socket?.writableNeedDrain).toBe(true);
     hosted.credit();
     expect([drains, res.writableNeedDrain, res.writableLength]).toEqual([1, false, 0]);
+    expect(res.socket?.writableNeedDrain).toBe(false);
     expect(res.write("x")).toBe(true);
     expect(drains).toBe(1);
   });
