@@ -3,6 +3,13 @@ import { RequestError } from "../errors.ts";
 import type { Params } from "../exchange.ts";
 import { valueAt, variable } from "./variables.ts";
 
+/** The web server's variables that speak of the body. */
+export interface BodyVariables {
+  contentLength?: string;
+  contentType?: string;
+  serverProtocol?: string;
+}
+
 /** The client's own headers, as far as the web server passes them beside its variables. */
 export type ClientFraming = { [Name in "content-length" | "content-type" | "transfer-encoding"]?: string };
 
@@ -36,6 +43,10 @@ export function announcedLength(params: Params): number | undefined {
     if (text !== undefined && text !== value) throw badLength(`both ${quote(text)} and ${quote(value)}`);
     text = value;
   }
+  return parseLength(text);
+}
+
+function parseLength(text: string | undefined): number | undefined {
   if (text === undefined || text === "" || text === "-1") return undefined;
   const length = LENGTH.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(length)) throw badLength(quote(text));
@@ -45,13 +56,13 @@ export function announcedLength(params: Params): number | undefined {
 /**
  * The headers that tell an app of the body: its type and exactly one kind of framing, or neither without a body.
  *
- * @param length what `announcedLength` gave.
+ * @throws RequestError CGI_BAD_CONTENT_LENGTH
  */
-export function framingHeaders(params: Params, client: ClientFraming, length: number | undefined): FramingHeader[] {
+export function framingHeaders(variables: BodyVariables, client: ClientFraming, params: Params): FramingHeader[] {
   const headers: FramingHeader[] = [];
-  const type = bodyType(params, client);
+  const type = bodyType(variables, client, params);
   if (type !== "") headers.push({ raw: "Content-Type", key: "content-type", value: type });
-  const framing = bodyFraming(params, client, length);
+  const framing = bodyFraming(variables, client, params);
   if (framing !== undefined) headers.push(framing);
   return headers;
 }
@@ -61,20 +72,25 @@ export function framingHeaders(params: Params, client: ClientFraming, length: nu
  * Transfer-Encoding came along, or Caddy's -1, or the client spoke HTTP/2 or later, where a body needs no header. The
  * client's own Content-Length stands in for an absent one (lighttpd's authorizer): told to the app, not relied on.
  */
-function bodyFraming(params: Params, client: ClientFraming, length: number | undefined): FramingHeader | undefined {
+function bodyFraming(
+  { contentLength, serverProtocol }: BodyVariables,
+  client: ClientFraming,
+  params: Params,
+): FramingHeader | undefined {
+  const length = parseLength(contentLength);
   const clientLength = client["content-length"];
   if (length !== undefined) {
     const invented = length === 0 && clientLength === undefined && isBodiless(params);
     return invented ? undefined : lengthHeader(String(length));
   }
-  if (client["transfer-encoding"] !== undefined || variable(params, "CONTENT_LENGTH") === "-1") return CHUNKED;
+  if (client["transfer-encoding"] !== undefined || contentLength === "-1") return CHUNKED;
   if (clientLength !== undefined && LENGTH.test(clientLength)) return lengthHeader(clientLength);
-  return isUnframed(params) && !isBodiless(params) ? CHUNKED : undefined;
+  return isUnframed(serverProtocol) && !isBodiless(params) ? CHUNKED : undefined;
 }
 
-function bodyType(params: Params, client: ClientFraming): string {
+function bodyType({ contentType }: BodyVariables, client: ClientFraming, params: Params): string {
   const clientType = client["content-type"];
-  const type = variable(params, "CONTENT_TYPE") || (clientType ?? "");
+  const type = contentType || (clientType ?? "");
   // Caddy makes this one up for every POST without a type; a type that the client did send comes along as a header.
   const invented =
     type === FORM && clientType === undefined && variable(params, "SERVER_SOFTWARE")?.startsWith("Caddy");
@@ -90,8 +106,8 @@ function isBodiless(params: Params): boolean {
 }
 
 /** In HTTP/2 and HTTP/3 a body may come without any header that says so. */
-function isUnframed(params: Params): boolean {
-  return /^HTTP\/[2-9]/.test(variable(params, "SERVER_PROTOCOL") ?? "");
+function isUnframed(serverProtocol: string | undefined): boolean {
+  return serverProtocol !== undefined && /^HTTP\/[2-9]/.test(serverProtocol);
 }
 
 function quote(text: string): string {

@@ -1,7 +1,7 @@
 /** From CGI variables to the head of an HTTP request, as node's own parser would have told it. */
 import { RequestError } from "../errors.ts";
 import type { Params } from "../exchange.ts";
-import { announcedLength, type ClientFraming, framingHeaders } from "./body-framing.ts";
+import { type BodyVariables, type ClientFraming, framingHeaders } from "./body-framing.ts";
 import { type HeaderName, type HeaderRule, headerName } from "./header-names.ts";
 import { type Mount, reconcileTarget } from "./mount.ts";
 import { valueAt } from "./variables.ts";
@@ -119,7 +119,8 @@ const MAX_PLACES = 64;
 function headerAt(block: string, start: number, end: number, place: number): HeaderName {
   const last = places[place];
   const variable = block.slice(start, end);
-  if (last?.variable === variable) return last;
+  // V8 compares a slice with a string slowly, but searches it fast.
+  if (last?.variable.length === variable.length && variable.indexOf(last.variable) === 0) return last;
   const name = headerName(variable);
   if (place < MAX_PLACES) places[place] = name;
   return name;
@@ -130,7 +131,7 @@ function headerAt(block: string, start: number, end: number, place: number): Hea
  * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
  * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
  *
- * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes, or comes twice and differs.
+ * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes.
  * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
  */
 export function requestHeaders(
@@ -138,17 +139,24 @@ export function requestHeaders(
   options: HeaderOptions,
   into: RequestHeaders = { headers: {}, rawHeaders: [] },
 ): RequestHeaders {
-  const contentLength = announcedLength(params);
   const { block, offsets, base, count } = params;
   const { headers, rawHeaders } = into;
+  const body: BodyVariables = {};
   const framing: ClientFraming = {};
   let repeated: Set<string> | undefined;
   let place = 0;
 
   for (let at = base, last = base + 4 * count; at < last; at += 4) {
     const start = offsets[at] as number;
-    if (block.charCodeAt(start) !== LETTER_H || !block.startsWith("HTTP_", start)) continue;
-    const { raw, key, rule, trusted } = headerAt(block, start, offsets[at + 1] as number, place++);
+    const end = offsets[at + 1] as number;
+    if (block.charCodeAt(start) !== LETTER_H || !block.startsWith("HTTP_", start)) {
+      const length = end - start;
+      if (length === 12 && block.startsWith("CONTENT_TYPE", start)) body.contentType = valueAt(params, at);
+      else if (length === 14 && block.startsWith("CONTENT_LENGTH", start)) body.contentLength = valueAt(params, at);
+      else if (length === 15 && block.startsWith("SERVER_PROTOCOL", start)) body.serverProtocol = valueAt(params, at);
+      continue;
+    }
+    const { raw, key, rule, trusted } = headerAt(block, start, end, place++);
     if (rule === "drop") continue;
     const value = trim(valueAt(params, at));
     if (rule === "framing") {
@@ -161,7 +169,7 @@ export function requestHeaders(
     addHeader(headers, key, rule, value);
   }
   if (repeated !== undefined) settleConflicts(repeated, options, rawHeaders, headers);
-  for (const { raw, key, value } of framingHeaders(params, framing, contentLength)) {
+  for (const { raw, key, value } of framingHeaders(body, framing, params)) {
     rawHeaders.push(raw, value);
     headers[key] = value;
   }
