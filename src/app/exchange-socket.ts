@@ -30,7 +30,7 @@ export interface ExchangeHandle {
   end(): void;
   /** `write` has returned false: 'drain' is owed. */
   backedUp(): void;
-  /** It is still owed. */
+  /** 'drain' is still owed. */
   readonly needsDrain: boolean;
   /** Looks whether all has left, and 'drain' is due. */
   flushed(): void;
@@ -105,6 +105,9 @@ export class ExchangeSocket extends Base {
   }
   get writableFinished(): boolean {
     return !this.#exchange.writable && this.#exchange.outstanding === 0;
+  }
+  get writableAborted(): boolean {
+    return this.destroyed && !this.writableFinished;
   }
   get writableCorked(): number {
     return this.#corked;
@@ -204,8 +207,15 @@ export class ExchangeSocket extends Base {
     return false;
   }
 
-  end(data?: string | Uint8Array, encoding?: BufferEncoding): this {
-    if (data !== undefined) this.write(data, encoding);
+  end(
+    data?: string | Uint8Array | null | WriteCallback,
+    encoding?: BufferEncoding | null | WriteCallback,
+    callback?: WriteCallback,
+  ): this {
+    const done = [data, encoding, callback].find((argument) => typeof argument === "function");
+    const name = typeof encoding === "function" ? null : encoding;
+    if (typeof data === "string" || ArrayBuffer.isView(data)) this.write(data, name, done);
+    else if (done !== undefined) this.write("", null, done);
     this.#release();
     this.#exchange.end();
     return this;

@@ -162,7 +162,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     callback: ((error?: Error | null) => void) | null,
   ): void {
     this.line.write(data, encoding, callback);
-    if (this.line.over) this.#closeSoon();
+    if (this.line.over && !this.#broken) this.#closeSoon();
   }
 
   backedUp(): void {
@@ -176,9 +176,10 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (this.line.over) {
       // A tick after 'finish', as in node http: what was written after the end is told before 'close'.
       process.nextTick(answered, this);
-    } else if (this.needsDrain && this.socket.writableLength === 0 && this.response?.writableEnded === false) {
+    } else if (this.needsDrain && this.socket.writableLength === 0) {
       this.needsDrain = false;
-      announceDrain(this.response);
+      this.socket.emit("drain");
+      if (this.response?.writableEnded === false) announceDrain(this.response);
     }
   }
 

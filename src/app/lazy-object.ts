@@ -3,10 +3,10 @@
  *
  * An own accessor would do as well, but to define one costs more than all else that is done to make a request (some
  * twenty times as much as this), and an accessor on a prototype is lost where Express replaces prototypes. They are
- * proxies: all but `structuredClone` takes them for what they stand for, and whoever fills one puts the object itself in
- * its place.
+ * proxies: all but `structuredClone` and its kin (`postMessage`) take them for what they stand for, and whoever fills one
+ * puts the object itself in its place, unless another is there by then.
  */
-import { inspect } from "node:util";
+import { inspect, type InspectOptions } from "node:util";
 
 /** By this key a stand-in gives what it stands for. */
 const TARGET = Symbol("propylon.target");
@@ -26,9 +26,9 @@ export abstract class Lazy implements ProxyHandler<object> {
     this.fill(target);
     return key === TARGET ? target : (target as Record<PropertyKey, unknown>)[key];
   }
-  set(target: object, key: PropertyKey, value: unknown): boolean {
+  set(target: object, key: PropertyKey, value: unknown, receiver: unknown): boolean {
     this.fill(target);
-    return Reflect.set(target, key, value);
+    return Reflect.set(target, key, value, receiver);
   }
   has(target: object, key: PropertyKey): boolean {
     this.fill(target);
@@ -54,6 +54,10 @@ export abstract class Lazy implements ProxyHandler<object> {
     this.fill(target);
     return Reflect.getPrototypeOf(target);
   }
+  setPrototypeOf(target: object, prototype: object | null): boolean {
+    this.fill(target);
+    return Reflect.setPrototypeOf(target, prototype);
+  }
   isExtensible(target: object): boolean {
     this.fill(target);
     return Reflect.isExtensible(target);
@@ -71,24 +75,8 @@ export function seen(target: object): void {
   delete (target as Unseen)[inspect.custom];
 }
 
-/** True if `value` is a stand-in for `target`, which is filled. */
-export function standsFor(value: object, target: object): boolean {
-  return value !== target && (value as { [TARGET]?: object })[TARGET] === target;
-}
-
 /** `console.log` looks through a proxy at its target, which is still empty: it is filled first. */
-function inspected(this: object, _depth: number, options: object, show: typeof inspect): string {
-  return show((this as { [TARGET]: object })[TARGET], options);
-}
-
-/**
- * Makes targets that have no prototype in the end. `Object.create(null)` makes a hash table at once, which is dear for an
- * object that is hardly ever looked into: these get there by `bare()`.
- */
-export class Bare {
-  [name: string]: unknown;
-}
-
-export function bare(target: object): void {
-  Object.setPrototypeOf(target, null);
+function inspected(this: object, depth: number, options: InspectOptions, show: typeof inspect): string {
+  const target = (this as { [TARGET]: object })[TARGET];
+  return depth < 0 ? (Array.isArray(target) ? "[Array]" : "[Object]") : show(target, { ...options, depth });
 }

@@ -1,12 +1,12 @@
 /** A genuine `http.IncomingMessage` over an exchange. */
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage } from "node:http";
 
 import { requestHeaders, requestLine } from "../cgi/request-head.ts";
 import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import { ExchangeSocket } from "./exchange-socket.ts";
-import { Bare, Lazy, bare, seen, standsFor } from "./lazy-object.ts";
+import { Lazy, seen } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
 export type IncomingMessageClass = new (socket: never) => IncomingMessage;
@@ -21,6 +21,10 @@ export interface GatewayRequest extends IncomingMessage {
   cgi: CgiVariables;
 }
 
+// Node's own accessors: a class derived from IncomingMessage may have put others over them.
+const HEADERS = accessor("headers");
+const DISTINCT = accessor("headersDistinct");
+
 /** What a request shows when it is looked at: until then a stand-in is in its place. */
 class Lookable extends Lazy {
   readonly #request: GatewayRequest;
@@ -28,21 +32,23 @@ class Lookable extends Lazy {
   readonly #options: HeaderOptions;
   readonly #headers: RequestHeaders["headers"] = {};
   readonly #rawHeaders: string[] = [];
-  readonly #distinct = new Bare() as NodeJS.Dict<string[]>;
-  readonly #cgi = new Bare() as CgiVariables;
-  #headersMade = false;
-  #distinctMade = false;
-  #cgiMade = false;
+  readonly #distinct = Object.create(null) as NodeJS.Dict<string[]>;
+  readonly #cgi = Object.create(null) as Record<string, string>;
+  /** Those whose objects are not filled yet; `null` for the others. */
+  #headersStandIn: object | null;
+  readonly #rawHeadersStandIn: object;
+  #distinctStandIn: object | null;
+  #cgiStandIn: object | null;
 
   constructor(request: GatewayRequest, params: Params, options: HeaderOptions) {
     super();
     this.#request = request;
     this.#params = params;
     this.#options = options;
-    request.headers = this.standIn(this.#headers);
-    request.rawHeaders = this.standIn(this.#rawHeaders);
-    request.headersDistinct = this.standIn(this.#distinct);
-    request.cgi = this.standIn(this.#cgi);
+    HEADERS.set.call(request, (this.#headersStandIn = this.standIn(this.#headers)));
+    request.rawHeaders = this.#rawHeadersStandIn = this.standIn(this.#rawHeaders);
+    DISTINCT.set.call(request, (this.#distinctStandIn = this.standIn(this.#distinct)));
+    request.cgi = this.#cgiStandIn = this.standIn(this.#cgi);
   }
 
   protected fill(target: object): void {
@@ -53,41 +59,49 @@ class Lookable extends Lazy {
 
   /** Makes the headers, and puts them in the places that the app has not put others in. */
   makeHeaders(): void {
-    if (this.#headersMade) return;
-    this.#headersMade = true;
+    const standIn = this.#headersStandIn;
+    if (standIn === null) return;
+    this.#headersStandIn = null;
     const request = this.#request;
     const headers = this.#headers;
     const rawHeaders = this.#rawHeaders;
     seen(headers);
     seen(rawHeaders);
     requestHeaders(this.#params, this.#options, { headers, rawHeaders });
-    if (standsFor(request.headers, headers)) request.headers = headers;
-    if (standsFor(request.rawHeaders, rawHeaders)) request.rawHeaders = rawHeaders;
+    if (HEADERS.get.call(request) === standIn) HEADERS.set.call(request, headers);
+    if (request.rawHeaders === this.#rawHeadersStandIn) request.rawHeaders = rawHeaders;
   }
 
   #makeDistinct(): void {
-    if (this.#distinctMade) return;
-    this.#distinctMade = true;
+    const standIn = this.#distinctStandIn;
+    if (standIn === null) return;
+    this.#distinctStandIn = null;
     this.makeHeaders();
     const rawHeaders = this.#rawHeaders;
     const distinct = this.#distinct;
     seen(distinct);
-    bare(distinct);
     for (let i = 0; i < rawHeaders.length; i += 2) {
       (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
     }
-    if (standsFor(this.#request.headersDistinct, distinct)) this.#request.headersDistinct = distinct;
+    if (DISTINCT.get.call(this.#request) === standIn) DISTINCT.set.call(this.#request, distinct);
   }
 
   #makeCgi(): void {
-    if (this.#cgiMade) return;
-    this.#cgiMade = true;
+    const standIn = this.#cgiStandIn;
+    if (standIn === null) return;
+    this.#cgiStandIn = null;
     const variables = this.#cgi;
     seen(variables);
-    bare(variables);
     Object.freeze(Object.assign(variables, serverVariables(this.#params)));
-    if (standsFor(this.#request.cgi, variables)) this.#request.cgi = variables;
+    if (this.#request.cgi === standIn) this.#request.cgi = variables;
   }
+}
+
+function accessor(name: "headers" | "headersDistinct"): { get(): object; set(value: object): void } {
+  return Object.getOwnPropertyDescriptor(IncomingMessage.prototype, name) as {
+    get(): object;
+    set(value: object): void;
+  };
 }
 
 /**

@@ -59,7 +59,9 @@ function end(this: HookedResponse, ...args: unknown[]): HookedResponse {
   } finally {
     socket.stopEnd();
   }
-  if (!socket.closed) socket.end();
+  // An app may have taken the socket away for a while: what it ends then leaves when it gives it back.
+  if (this.socket !== (socket as unknown)) this.once("finish", () => socket.end());
+  else if (!socket.closed) socket.end();
   return this;
 }
 

@@ -5,7 +5,7 @@ import { reasonPhrase } from "./reason-phrases.ts";
 export interface CgiHead {
   /** 200-599 is final; under 200 it is an interim head, which no web server but lighttpd relays: drop it. */
   readonly status: number;
-  /** `Status` line first, CRLF line ends, blank line last; a character for each byte. */
+  /** `Status` line first, CRLF line ends, blank line last; a character for each byte. "" for an interim head. */
   readonly block: string;
   /** What the app promised, `undefined` where the end of the body alone tells. */
   readonly contentLength: number | undefined;
@@ -31,13 +31,16 @@ const NGINX_WARNING: readonly string[] = ["nginx's default fastcgi_buffer_size i
 const NO_WARNINGS: readonly string[] = [];
 
 /** A head as node's own checks leave it: nothing with a line end inside a header, or any other control, matches. */
-const ASCII_HEAD = /HTTP\/1\.\d [1-5]\d\d[\t\x20-\x7e]*\r\n(?:[\t\x20-\x7e]+\r\n)*\r\n/y;
-const HEAD_LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
-const STATUS_LINE = /^HTTP\/1\.\d [1-5]\d\d/;
+const ASCII_HEAD = /HTTP\/1\.\d [1-5]\d\d[\t\x20-\x7e]*\r\n(?:[!-9;-~]+:[\t\x20-\x7e]*\r\n)*\r\n/y;
+const STATUS_LINE = /^HTTP\/1\.\d [1-5]\d\d[\t\x20-\x7e\x80-\xff]*\r\n/;
+const FIELDS = /^[^\n]*\n(?:[!-9;-~]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n$/;
 const HEAD_END = "\r\n\r\n";
 const LENGTH = /^[ \t]*(?:0|[1-9]\d{0,15})[ \t]*$/;
 /** X-Accel-Buffering names no file, it asks nginx to stream: it passes. */
 const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
+const CONNECTION_VALUES = /^connection:(.*)\r$/gim;
+const MAX_CONNECTION_FIELDS = 64;
+const FIRST_FINAL_STATUS = 200;
 const LOCAL_LOCATION = /^location:[ \t]*\//i;
 /** Hop-by-hop, or CGI's own. Connection, Keep-Alive and Content-Length have rules of their own below. */
 const NOT_FOR_CGI: ReadonlySet<string> = new Set([
@@ -64,8 +67,8 @@ const LETTER_X = 0x78;
  * would redirect internally (RFC 3875 section 6.2.2). Everything else keeps its order and spelling.
  *
  * @param encoding that of `text`: node writes its head together with a first chunk of text, in that chunk's encoding.
- * @throws ResponseError RESPONSE_BAD_HEAD: no status of 100-599, no blank line at the end, a control character, a
- *   Content-Length that is no number or is given twice with different values.
+ * @throws ResponseError RESPONSE_BAD_HEAD: no status of 100-599, no blank line at the end, a line that is no field, a
+ *   control character, a Content-Length that is no number or is given twice with different values.
  * @throws ResponseError RESPONSE_HEAD_TOO_LARGE: the block is larger than `maxResponseHeader`.
  */
 export function cgiResponseHead(
@@ -89,7 +92,7 @@ function translateBytes(text: string, options: ResponseHeadOptions, encoding: Bu
   if (length < HEAD_END.length) throw badHead("no blank line at its end");
   const head = Buffer.from(text.slice(0, length), encoding).toString("latin1");
   if (!STATUS_LINE.test(head)) throw badHead("no status of 100-599");
-  if (!HEAD_LINES.test(head)) throw badHead("a control character or a line end inside a line");
+  if (!FIELDS.test(head)) throw badHead("a line that is no field, or a control character in one");
   return { ...translate(head, head.length, options, NONE), length };
 }
 
@@ -104,6 +107,8 @@ function translate(
   connectionFields: ReadonlySet<string>,
 ): CgiHead {
   const status = Number(text.slice(9, 12));
+  if (status < FIRST_FINAL_STATUS)
+    return { status, block: "", contentLength: undefined, warnings: NO_WARNINGS, length };
   let lineEnd = text.indexOf("\n") - 1;
   const reason = lineEnd > 13 ? text.slice(13, lineEnd) : reasonPhrase(status);
   let block = `Status: ${status} ${reason}`;
@@ -135,7 +140,7 @@ function translate(
           drop = true;
           const value = text.slice(colon + 1, lineEnd);
           if (connectionFields === NONE && value !== " keep-alive" && value !== " close") {
-            return translate(text, length, options, fieldsNamedIn(value));
+            return translate(text, length, options, connectionFieldsOf(text.slice(0, length)));
           }
         } else if (letter === LETTER_K && isNamed(text, start, "Keep-Alive")) {
           drop = true;
@@ -168,14 +173,11 @@ function isNamed(text: string, start: number, name: string): boolean {
   return text.startsWith(name, start) || text.slice(start, start + name.length).toLowerCase() === name.toLowerCase();
 }
 
-/** The fields that a Connection header makes hop-by-hop (RFC 9110 section 7.6.1), in small letters. */
-function fieldsNamedIn(value: string): ReadonlySet<string> {
-  return new Set(
-    value
-      .toLowerCase()
-      .split(",", 64)
-      .map((token) => token.trim()),
-  );
+/** The fields that the Connection headers of `head` make hop-by-hop (RFC 9110 section 7.6.1), in small letters. */
+function connectionFieldsOf(head: string): ReadonlySet<string> {
+  const values = [...head.matchAll(CONNECTION_VALUES)].map((match) => match[1]!);
+  const tokens = values.join(",").toLowerCase().split(",", MAX_CONNECTION_FIELDS);
+  return new Set(tokens.map((token) => token.trim()));
 }
 
 function parseLength(text: string): number {

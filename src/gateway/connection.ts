@@ -160,8 +160,11 @@ export class Connection implements Wire, Timed, OutflowOwner {
     const { counters, log } = this.setting;
     counters.protocolErrors++;
     log.warn(`closed the connection from ${this.socket.remoteAddress ?? "a Unix socket"}: ${error.message}`);
-    this.#owner.clientError(error, this.socket);
-    this.destroy("CONNECTION_LOST");
+    try {
+      this.#owner.clientError(error, this.socket);
+    } finally {
+      this.destroy("CONNECTION_LOST");
+    }
   }
 
   // For the socket.
@@ -218,12 +221,13 @@ export class Connection implements Wire, Timed, OutflowOwner {
 // Shared by all sockets: a connection that lasts for one request should not cost four closures.
 
 /**
- * What a socket has read it pushes, and what it pushes the connection gets at once while nothing waits before it: the way
- * through the stream's own queue and a 'data' event costs a microsecond.
+ * What a socket has read it pushes, and what it pushes the connection gets at once while nothing waits before it and
+ * nobody else listens: the way through the stream's own queue and a 'data' event costs a microsecond.
  */
 function onPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
   const connection = (this as ConnectedSocket)[CONNECTION];
-  if (chunk === null || connection.paused || this.readableLength > 0) {
+  const direct = this.readableFlowing === true && this.readableLength === 0 && this.listenerCount("data") === 1;
+  if (chunk === null || !direct) {
     return push.call(this, chunk, encoding);
   }
   connection.receive(chunk as Uint8Array);

@@ -112,7 +112,7 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
     kind: "ms",
     default: 60_000,
     min: 0,
-    about: "256 KiB wait, or less, and the web server does not take them",
+    about: "256 KiB of an answer wait, or its end, and the web server does not take them",
   },
   writeHighWater: {
     kind: "bytes",

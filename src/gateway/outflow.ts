@@ -4,10 +4,13 @@ import type { AbortCode } from "../errors.ts";
 import type { Binding, Creditor, Setting } from "./bindings/binding.ts";
 import { NEVER } from "./deadlines.ts";
 
-/** A slice is written when the one before it has left: only so can be seen that a slow reader has not stalled. */
-const SLICE = 1024 * 1024;
-/** So much of a slice, or its end, has to leave in `writeStallTimeout`. */
-const STALL_UNIT = 256 * 1024;
+/**
+ * A slice is written when the one before it has left: only so can be seen that a slow reader has not stalled. Each one
+ * has `writeStallTimeout` to leave. A reader that was waited for, and did read, gets larger slices, which cost less: they
+ * have that time for every 256 KiB.
+ */
+const FIRST_SLICE = 256 * 1024;
+const SLICE = 4 * FIRST_SLICE;
 /** How much may leave without returning to the event loop when an app writes as fast as its reader reads. */
 const BURST = 1024 * 1024;
 
@@ -33,6 +36,7 @@ export class Outflow {
   #writes = 0;
   /** Bytes of the slice that is on its way. */
   #slice = 0;
+  #sliceLimit = FIRST_SLICE;
   #onLeft: ((error?: Error | null) => void) | null = null;
   /** The exchanges that have bytes on their way. */
   #owed: Creditor | null = null;
@@ -136,7 +140,7 @@ export class Outflow {
 
   #writeSlice(): void {
     this.#socket.cork();
-    while (this.#next < this.#pieces.length && this.#slice < SLICE) this.#writePiece();
+    while (this.#next < this.#pieces.length && this.#slice < this.#sliceLimit) this.#writePiece();
     this.#socket.uncork();
   }
 
@@ -155,11 +159,12 @@ export class Outflow {
 
   #expect(): void {
     const { clock, options } = this.#owner.setting;
-    this.stallDeadline = clock.in(options.writeStallTimeout * Math.ceil(this.#slice / STALL_UNIT));
+    this.stallDeadline = clock.in(options.writeStallTimeout * Math.ceil(this.#slice / FIRST_SLICE));
   }
 
   #sliceLeft(error?: Error | null): void {
     if (error || this.#closed) return;
+    this.#sliceLimit = SLICE;
     const { options } = this.#owner.setting;
     const done = this.#pump();
     if (done) this.stallDeadline = NEVER;

@@ -4,7 +4,7 @@ import { GATEWAY_OPTIONS, type GatewayOptions } from "../gateway/options.ts";
 import { didYouMean } from "../suggest.ts";
 import type { ServerOptions } from "./options.ts";
 
-/** What `createServer` takes beside the gateway's options, `requestTimeout` of node http among it. */
+/** What `createServer` takes beside the gateway's options. */
 const OTHER_OPTIONS = [
   "protocol",
   "mount",
@@ -23,13 +23,17 @@ const OTHER_OPTIONS = [
 ];
 const KNOWN = [...Object.keys(GATEWAY_OPTIONS), ...OTHER_OPTIONS];
 
-/** Options of `http.createServer` and `net.createServer` that look like ours and have no meaning here. */
+/** Options of node's own servers that look like ours and have no meaning here. */
 const OF_NODE: ReadonlySet<string> = new Set([
+  "ALPNProtocols",
+  "handshakeTimeout",
   "headersTimeout",
   "keepAlive",
   "keepAliveTimeout",
   "keepAliveTimeoutBuffer",
   "maxHeaderSize",
+  "maxVersion",
+  "sessionTimeout",
 ]);
 
 /**

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import { AppHost } from "../app/host.ts";
-import { Bare, Lazy, bare, seen, standsFor } from "../app/lazy-object.ts";
+import { Lazy, seen } from "../app/lazy-object.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -153,8 +153,8 @@ export class Server extends EventEmitter<ServerEvents> {
 /** `req.cgiParams`: a stand-in until it is looked into. */
 class CgiParams extends Lazy {
   readonly #request: LibraryRequest;
-  readonly #params = new Bare() as Record<string, string>;
-  #made = false;
+  readonly #params = Object.create(null) as Record<string, string>;
+  #standIn: object | null = null;
 
   constructor(request: LibraryRequest) {
     super();
@@ -162,18 +162,17 @@ class CgiParams extends Lazy {
   }
 
   stand(): Record<string, string> {
-    return this.standIn(this.#params);
+    return (this.#standIn = this.standIn(this.#params));
   }
 
-  protected fill(): void {
-    if (this.#made) return;
-    this.#made = true;
-    const params = this.#params;
+  protected fill(params: Record<string, string>): void {
+    const standIn = this.#standIn;
+    if (standIn === null) return;
+    this.#standIn = null;
     const socket = this.#request.socket as unknown as ExchangeSocket;
     seen(params);
-    bare(params);
     Object.assign(params, socket.params);
-    if (standsFor(this.#request.cgiParams, params)) this.#request.cgiParams = params;
+    if (this.#request.cgiParams === standIn) this.#request.cgiParams = params;
   }
 }
 

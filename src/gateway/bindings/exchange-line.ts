@@ -78,20 +78,16 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#mayStall = multiplexed;
     this.inputDeadline = NEVER;
     counters.requests++;
-    if (this.wire.overloaded || setting.draining) return this.refuse(503, RETRY_SOON);
-    try {
-      this.#length = announcedLength(params) ?? UNKNOWN_LENGTH;
-    } catch (error) {
-      setting.log.info(`refused a request: ${(error as RequestError).message}`);
-      return this.refuse((error as RequestError).status);
-    }
-    if (options.maxBodyBytes > 0 && this.#length > options.maxBodyBytes) return this.refuse(413);
     this.#openStreams = role === "responder" ? 1 : role === "filter" ? 2 : 0;
-    try {
-      this.#sink = setting.dispatcher.dispatch({ protocol, role, params, multiplexed }, this);
-    } catch (error) {
-      setting.log.error(`dispatching a request failed: ${String(error)}`);
-      if (!this.answered) this.#fail();
+    const refusal = this.#refusalOf(params);
+    if (refusal !== null) this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
+    else {
+      try {
+        this.#sink = setting.dispatcher.dispatch({ protocol, role, params, multiplexed }, this);
+      } catch (error) {
+        setting.log.error(`dispatching a request failed: ${String(error)}`);
+        if (!this.answered) this.#fail();
+      }
     }
     if (this.#openStreams === 0) this.#inputEnded();
     else if (!this.answered) {
@@ -99,6 +95,20 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       this.inputDeadline = clock.in(options.bodyTimeout);
       this.#headDeadline = this.#headSent ? NEVER : clock.in(options.requestTimeout);
     }
+  }
+
+  /** The status of a request that no app gets to see, else null. An authorizer hears of a body that it does not get. */
+  #refusalOf(params: Params): number | null {
+    const { options, log, draining } = this.wire.setting;
+    if (this.wire.overloaded || draining) return 503;
+    if (this.#openStreams === 0) return null;
+    try {
+      this.#length = announcedLength(params) ?? UNKNOWN_LENGTH;
+    } catch (error) {
+      log.info(`refused a request: ${(error as RequestError).message}`);
+      return (error as RequestError).status;
+    }
+    return options.maxBodyBytes > 0 && this.#length > options.maxBodyBytes ? 413 : null;
   }
 
   // From the web server.

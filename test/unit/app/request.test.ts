@@ -115,6 +115,64 @@ describe("a request", () => {
     expect(seen).toEqual(["1", "www.example.test", { own: "2" }, ["Host", "www.example.test"]]);
   });
 
+  it.each<[string, (headers: http.IncomingHttpHeaders) => http.IncomingHttpHeaders]>([
+    [
+      "wraps",
+      (headers) => new Proxy(headers, { get: (all, name) => (name === "host" ? "hidden" : Reflect.get(all, name)) }),
+    ],
+    ["inherits from", (headers) => Object.create(headers, { host: { value: "hidden" } }) as http.IncomingHttpHeaders],
+  ])("keeps headers that an app has put in their place, even such as %s the request's own", (_how, make) => {
+    const seen: unknown[] = [];
+    Hosted.run((request, res) => {
+      const own = make(request.headers);
+      request.headers = own;
+      seen.push(request.headers.host, request.rawHeaders.length, request.headers.host, request.headers === own);
+      res.end();
+    });
+    expect(seen).toEqual(["hidden", 2, "hidden", true]);
+  });
+
+  it("keeps to itself what an app writes to an object that inherits from its headers", () => {
+    let seen: unknown[] = [];
+    Hosted.run((request, res) => {
+      const heir = Object.create(request.headers) as Record<string, string>;
+      heir["x-added"] = "1";
+      seen = [Object.keys(heir), request.headers["x-added"], heir["host"]];
+      res.end();
+    });
+    expect(seen).toEqual([["x-added"], undefined, "www.example.test"]);
+  });
+
+  it("shows its headers although an app has thrown the raw ones away", () => {
+    let seen: unknown;
+    Hosted.run((request, res) => {
+      request.rawHeaders = undefined as never;
+      seen = request.headers.host;
+      res.end();
+    });
+    expect(seen).toBe("www.example.test");
+  });
+
+  it("may be of a class that has accessors of its own over the headers", () => {
+    class Counting extends http.IncomingMessage {
+      reads = 0;
+    }
+    const genuine = Object.getOwnPropertyDescriptor(http.IncomingMessage.prototype, "headers")!;
+    Object.defineProperty(Counting.prototype, "headers", {
+      get(this: Counting): unknown {
+        this.reads++;
+        return genuine.get!.call(this);
+      },
+    });
+    let seen: unknown[] = [];
+    const handler = (request: http.IncomingMessage, res: http.ServerResponse): void => {
+      seen = [request.headers.host, (request as Counting).reads];
+      res.end();
+    };
+    Hosted.run(handler, GET, { IncomingMessage: Counting });
+    expect(seen).toEqual(["www.example.test", 1]);
+  });
+
   it("keeps headers that an app has put in their place before it looked at any", () => {
     let seen: unknown[] = [];
     Hosted.run((request, res) => {

@@ -165,6 +165,26 @@ describe("a response", () => {
     expect([hosted.status, hosted.bodyText]).toEqual([200, "x"]);
   });
 
+  it("drops interim heads whatever they hold", async () => {
+    const hosted = Hosted.run((_req, res) => {
+      const link = Array.from({ length: 2_000 }, (_, i) => `</${i}/${"x".repeat(40)}.css>; rel=preload`);
+      res.writeEarlyHints({ link, "content-length": "two" }, () => void res.end("x"));
+    });
+    await hosted.ended();
+    expect([hosted.status, hosted.bodyText, hosted.logged]).toEqual([200, "x", []]);
+  });
+
+  it("may lose its socket for a while, and ends when it has it again", async () => {
+    const hosted = Hosted.run((_req, res) => {
+      const socket = res.socket!;
+      res.detachSocket(socket);
+      res.end("b");
+      res.assignSocket(socket);
+    });
+    await hosted.ended();
+    expect([hosted.status, hosted.bodyText]).toEqual([200, "b"]);
+  });
+
   it("sends the head at once with flushHeaders", () => {
     const hosted = Hosted.run((_req, res) => res.flushHeaders());
     expect(hosted.types).toEqual(["head"]);
@@ -269,6 +289,43 @@ describe("a response", () => {
     await text.ended();
     expect(text.headText).toContain("X-Latin: \xc3\xa9\r\n");
     expect(text.bodyText).toBe("\u2603");
+  });
+});
+
+describe("an answer that an app writes to the socket itself", () => {
+  it("is told of 'drain', and calls back at its end", async () => {
+    const hosted = new Hosted();
+    hosted.autoCredit = false;
+    const heard: string[] = [];
+    hosted.start((req) => {
+      const { socket } = req;
+      socket.on("drain", () => {
+        heard.push("drain");
+        socket.end("y", () => heard.push("ended"));
+      });
+      socket.write("HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
+      heard.push(String(socket.write(Buffer.alloc(socket.writableHighWaterMark, 120))));
+    });
+    await new Promise((resolve) => process.nextTick(resolve));
+    hosted.credit();
+    expect(heard).toEqual(["false", "drain"]);
+    hosted.credit();
+    await hosted.until(() => heard.length === 3);
+    expect(heard).toEqual(["false", "drain", "ended"]);
+    expect(hosted.types.at(-1)).toBe("end");
+  });
+
+  it("ends with the error that it was destroyed with, even in the tick of a write", async () => {
+    const heard: unknown[] = [];
+    const hosted = Hosted.run((req, res) => {
+      req.on("error", () => {});
+      req.socket.on("error", (error) => heard.push(error.message));
+      req.socket.on("close", (failed) => heard.push(failed));
+      res.write("a");
+      req.socket.destroy(new Error("boo"));
+    });
+    await hosted.until(() => heard.length === 2);
+    expect(heard).toEqual(["boo", true]);
   });
 });
 

@@ -77,6 +77,7 @@ describe("fields", () => {
       "Via: c",
     ]);
     expect(fields("Connection: Upgrade", "Upgrade: websocket")).toEqual([]);
+    expect(fields("Connection: X-A", "X-A: 1", "X-B: 2", "connection: x-b", "C: d")).toEqual(["C: d"]);
   });
 
   it("hold the orders to send a file where the app may give them", () => {
@@ -134,6 +135,14 @@ describe("Content-Length", () => {
 });
 
 describe("a head that would break the block", () => {
+  it.each(["no field at all", " Status: 302", "\tfolded", ": no name", "A b: c"])("is refused: %j", (line) => {
+    for (const text of ["b", "\xe9"]) {
+      expect(() => translate("HTTP/1.1 200 OK", `A: ${text}`, line, "C: d")).toThrow(
+        expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }),
+      );
+    }
+  });
+
   it.each(["A: b\nSet-Cookie: x", "A: b\rSet-Cookie: x", "A: \0", "A: \x1b[0m", "A: \x7f", "A: \u0100", "A\n: b"])(
     "is refused: %j",
     (line) => {

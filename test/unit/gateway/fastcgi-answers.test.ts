@@ -252,6 +252,17 @@ describe("a FastCGI connection", () => {
     expect(peer.stdout()).toMatch(/^Status: 500 [^]*\r\n\r\n$/);
   });
 
+  it("does not judge an authorizer's request by a body that it does not get", async () => {
+    const app = new TestApp((exchange) => exchange.hello());
+    const { open } = await start(app, { options: { roles: ["authorizer"], maxBodyBytes: 1 } });
+    for (const length of ["9", "5x"]) {
+      const peer = await open();
+      peer.send(head({ role: 2, variables: { REQUEST_METHOD: "POST", CONTENT_LENGTH: length } }));
+      await until(() => peer.ends().length === 1, "the end");
+      expect(peer.stdout()).toMatch(/^Status: 200/);
+    }
+  });
+
   it("starts an authorizer at the end of PARAMS: STDIN may never come", async () => {
     const app = new TestApp((exchange) => {
       exchange.onEvent = (event) => {
