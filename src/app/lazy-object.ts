@@ -75,6 +75,12 @@ export function seen(target: object): void {
   delete (target as Unseen)[inspect.custom];
 }
 
+/** The same for one that has no prototype; to make it so from the begin costs more than all else. */
+export function seenBare(target: object): void {
+  seen(target);
+  Object.setPrototypeOf(target, null);
+}
+
 /** `console.log` looks through a proxy at its target, which is still empty: it is filled first. */
 function inspected(this: object, depth: number, options: InspectOptions, show: typeof inspect): string {
   const target = (this as { [TARGET]: object })[TARGET];

@@ -6,7 +6,7 @@ import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import { ExchangeSocket } from "./exchange-socket.ts";
-import { Lazy, seen } from "./lazy-object.ts";
+import { Lazy, seen, seenBare } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
 export type IncomingMessageClass = new (socket: never) => IncomingMessage;
@@ -32,8 +32,8 @@ class Lookable extends Lazy {
   readonly #options: HeaderOptions;
   readonly #headers: RequestHeaders["headers"] = {};
   readonly #rawHeaders: string[] = [];
-  readonly #distinct = Object.create(null) as NodeJS.Dict<string[]>;
-  readonly #cgi = Object.create(null) as Record<string, string>;
+  readonly #distinct: NodeJS.Dict<string[]> = {};
+  readonly #cgi: Record<string, string> = {};
   /** Those whose objects are not filled yet; `null` for the others. */
   #headersStandIn: object | null;
   readonly #rawHeadersStandIn: object;
@@ -79,7 +79,7 @@ class Lookable extends Lazy {
     this.makeHeaders();
     const rawHeaders = this.#rawHeaders;
     const distinct = this.#distinct;
-    seen(distinct);
+    seenBare(distinct);
     for (let i = 0; i < rawHeaders.length; i += 2) {
       (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
     }
@@ -91,7 +91,7 @@ class Lookable extends Lazy {
     if (standIn === null) return;
     this.#cgiStandIn = null;
     const variables = this.#cgi;
-    seen(variables);
+    seenBare(variables);
     Object.freeze(Object.assign(variables, serverVariables(this.#params)));
     if (this.#request.cgi === standIn) this.#request.cgi = variables;
   }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import { AppHost } from "../app/host.ts";
-import { Lazy, seen } from "../app/lazy-object.ts";
+import { Lazy, seenBare } from "../app/lazy-object.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -153,7 +153,7 @@ export class Server extends EventEmitter<ServerEvents> {
 /** `req.cgiParams`: a stand-in until it is looked into. */
 class CgiParams extends Lazy {
   readonly #request: LibraryRequest;
-  readonly #params = Object.create(null) as Record<string, string>;
+  readonly #params: Record<string, string> = {};
   #standIn: object | null = null;
 
   constructor(request: LibraryRequest) {
@@ -170,7 +170,7 @@ class CgiParams extends Lazy {
     if (standIn === null) return;
     this.#standIn = null;
     const socket = this.#request.socket as unknown as ExchangeSocket;
-    seen(params);
+    seenBare(params);
     Object.assign(params, socket.params);
     if (this.#request.cgiParams === standIn) this.#request.cgiParams = params;
   }
