@@ -6,8 +6,8 @@ import { NEVER } from "./deadlines.ts";
 
 /**
  * A slice is written when the one before it has left: only so can be seen that a slow reader has not stalled. Each one
- * has `writeStallTimeout` to leave. A reader that was waited for, and did read, gets larger slices, which cost less: they
- * have that time for every 256 KiB.
+ * has `writeStallTimeout` to leave. A reader that has been seen to read, since it was waited for or since it had an answer
+ * and asked again, gets larger slices, which cost less: they have that time for every 256 KiB.
  */
 const FIRST_SLICE = 256 * 1024;
 const SLICE = 4 * FIRST_SLICE;
@@ -36,7 +36,8 @@ export class Outflow {
   #writes = 0;
   /** Bytes of the slice that is on its way. */
   #slice = 0;
-  #sliceLimit = FIRST_SLICE;
+  /** The peer was waited for, and did read. */
+  #reads = false;
   #onLeft: ((error?: Error | null) => void) | null = null;
   /** The exchanges that have bytes on their way. */
   #owed: Creditor | null = null;
@@ -139,8 +140,9 @@ export class Outflow {
   }
 
   #writeSlice(): void {
+    const limit = this.#reads || this.#binding.served > 0 ? SLICE : FIRST_SLICE;
     this.#socket.cork();
-    while (this.#next < this.#pieces.length && this.#slice < this.#sliceLimit) this.#writePiece();
+    while (this.#next < this.#pieces.length && this.#slice < limit) this.#writePiece();
     this.#socket.uncork();
   }
 
@@ -164,7 +166,7 @@ export class Outflow {
 
   #sliceLeft(error?: Error | null): void {
     if (error || this.#closed) return;
-    this.#sliceLimit = SLICE;
+    this.#reads = true;
     const { options } = this.#owner.setting;
     const done = this.#pump();
     if (done) this.stallDeadline = NEVER;
