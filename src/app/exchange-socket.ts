@@ -195,7 +195,7 @@ export class ExchangeSocket extends Base {
   ): boolean {
     const done = typeof encoding === "function" ? encoding : (callback ?? null);
     const name = typeof encoding === "function" ? null : encoding;
-    this.#timer?.refresh();
+    this.touch();
     if (this.#corked > 0) {
       (this.#held ??= []).push([data, name, done]);
       this.#heldLength += data.length;
@@ -251,7 +251,7 @@ export class ExchangeSocket extends Base {
 
   /** Asks for body bytes: node's `IncomingMessage` calls it whenever its reader wants more. */
   resume(): this {
-    this.#timer?.refresh();
+    this.touch();
     this.#exchange.wantBody();
     return this;
   }
@@ -270,10 +270,18 @@ export class ExchangeSocket extends Base {
   }
   destroySoon(): void {
     if (this.writable) this.end();
-    this.destroy();
+    this.#exchange.write("", null, () => this.destroy());
   }
 
-  /** Emits 'timeout' after `ms` milliseconds without a byte in or out; unheard, it destroys the exchange, as in node http. */
+  /** A byte has come or gone. */
+  touch(): void {
+    this.#timer?.refresh();
+  }
+
+  /**
+   * Emits 'timeout' after `ms` milliseconds without a byte in or out; unheard, it destroys the exchange, as in node http.
+   * While bytes of the answer are on their way, it is the gateway that sees whether they are taken.
+   */
   setTimeout(ms: number, callback?: () => void): this {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -284,6 +292,7 @@ export class ExchangeSocket extends Base {
     }
     if (ms > 0 && !this.destroyed) {
       this.#timer = setTimeout(() => {
+        if (this.#exchange.outstanding > 0) return this.touch();
         this.emit("timeout");
         if (!this.#exchange.timedOut(this)) this.destroy();
       }, ms).unref();

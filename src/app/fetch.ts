@@ -49,15 +49,17 @@ function urlOf(incoming: IncomingMessage): URL {
 
 /** Pulls as the reader asks; cancelling leaves the rest unread, and the answer goes on. */
 function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  let close: () => void;
   return new ReadableStream<Uint8Array>({
     start(controller) {
+      close = () => controller.close();
       incoming.on("data", (chunk: Uint8Array) => {
         // A plain copy: the chunk may be a view on what was received with it, and some apps look at `chunk.buffer`.
         controller.enqueue(new Uint8Array(chunk));
         if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
       });
       incoming.pause();
-      incoming.once("end", () => controller.close());
+      incoming.once("end", close);
       incoming.once("error", (error) => controller.error(error));
     },
     pull() {
@@ -65,6 +67,7 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
     },
     cancel() {
       incoming.removeAllListeners("data");
+      incoming.removeListener("end", close);
       incoming.resume();
     },
   });

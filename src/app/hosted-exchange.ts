@@ -10,6 +10,7 @@ import type { ExchangeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
 import { ResponseLine, type ResponseOwner } from "./response-line.ts";
 import { announceDrain, createResponse } from "./response.ts";
+import { asError, textOf } from "./thrown.ts";
 
 export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwner {
   readonly head: RequestHead;
@@ -61,8 +62,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (thrown instanceof RequestError) {
       this.line.fail(thrown, thrown.status);
     } else {
-      const error = thrown instanceof Error ? thrown : new Error(`the app threw ${String(thrown)}`, { cause: thrown });
-      this.line.fail(error, 500, this.#host.options.debug ? (error.stack ?? error.message) : "");
+      const error = asError(thrown);
+      this.line.fail(error, 500, this.#host.options.debug ? textOf(error) : "");
     }
     this.#closeSoon();
   }
@@ -77,18 +78,31 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
       this.#host.options.log.info(`${where}: ${problem.message}`);
       return;
     }
-    const text = problem.stack ?? `${problem.name}: ${problem.message}`;
+    const text = textOf(problem);
     this.#host.options.log.error(`${where}: ${text}`);
     this.stderr(Buffer.from(`${text}\n`));
   }
 
   // The gateway's side: RequestSink.
 
+  /** What listeners and callbacks of the app throw meanwhile is answered as what its handler throws. */
   send(event: RequestEvent): void {
-    if (this.#closed) return;
+    try {
+      this.#take(event);
+    } catch (error) {
+      this.appFailed(error);
+    }
+  }
+
+  #take(event: RequestEvent): void {
+    if (this.#closed) {
+      if (event.type === "body" || event.type === "data") this.#taken(event.chunk.length);
+      return;
+    }
     switch (event.type) {
       case "body":
-        if (this.#wanted) this.#push(event.chunk);
+        if (this.request?.destroyed === true) this.#taken(event.chunk.length);
+        else if (this.#wanted) this.#push(event.chunk);
         else (this.#queue ??= []).push(event.chunk);
         return;
       case "bodyEnd":
@@ -102,6 +116,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
         this.#takeData(null);
         return;
       case "credit":
+        this.socket.touch();
         this.line.credit(event.bytes);
         this.flushed();
         return;
@@ -237,6 +252,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (this.#closed) return;
     this.#closed = true;
     this.line.abandon();
+    for (const chunk of this.#queue ?? []) this.#taken(chunk.length);
+    for (const chunk of this.#dataQueue ?? []) this.#taken(chunk?.length ?? 0);
     this.#queue = null;
     this.#dataQueue = null;
     this.socket.destroyed = true;
@@ -249,8 +266,17 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   #push(chunk: Uint8Array): void {
     const { length } = chunk;
     this.#bytesRead += length;
-    this.#wanted = this.request!.push(chunk);
-    this.#sink.send({ type: "credit", bytes: length });
+    this.socket.touch();
+    try {
+      this.#wanted = this.request!.push(chunk);
+    } finally {
+      this.#taken(length);
+    }
+  }
+
+  /** So many bytes of the request are with the app, or with nobody any more. */
+  #taken(bytes: number): void {
+    this.#sink.send({ type: "credit", bytes });
   }
 
   #completeBody(): void {
@@ -275,7 +301,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
 
   #pushData(chunk: Uint8Array | null): void {
     this.#dataWanted = this.socket.dataStream.push(chunk);
-    if (chunk !== null) this.#sink.send({ type: "credit", bytes: chunk.length });
+    if (chunk !== null) this.#taken(chunk.length);
   }
 
   #abort(code: AbortCode): void {

@@ -3,7 +3,7 @@
  *
  * An own accessor would do as well, but to define one costs more than all else that is done to make a request (some
  * twenty times as much as this), and an accessor on a prototype is lost where Express replaces prototypes. They are
- * proxies: all but `structuredClone` and its kin (`postMessage`) take them for what they stand for, and whoever fills one
+ * proxies: all but `structuredClone`, `postMessage` and `%o` take them for what they stand for, and whoever fills one
  * puts the object itself in its place, unless another is there by then.
  */
 import { inspect, type InspectOptions } from "node:util";

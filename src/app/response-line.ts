@@ -121,7 +121,15 @@ export class ResponseLine {
     while (done < waiting.length && (waiting[done] as number) <= this.#credited) done += 2;
     if (done === 0) return;
     this.#waiting = done === waiting.length ? null : waiting.slice(done);
-    for (let i = 1; i < done; i += 2) (waiting[i] as WriteCallback)();
+    let failure: { thrown: unknown } | null = null;
+    for (let i = 1; i < done; i += 2) {
+      try {
+        (waiting[i] as WriteCallback)();
+      } catch (thrown) {
+        failure ??= { thrown };
+      }
+    }
+    if (failure !== null) throw failure.thrown;
   }
 
   /** Sends the head that `data` begins with and returns the rest. Informational heads are dropped: no front relays them. */

@@ -43,20 +43,21 @@ export function announcedLength(params: Params): number | undefined {
     if (text !== undefined && text !== value) throw badLength(`both ${quote(text)} and ${quote(value)}`);
     text = value;
   }
-  return parseLength(text);
-}
-
-function parseLength(text: string | undefined): number | undefined {
-  if (text === undefined || text === "" || text === "-1") return undefined;
-  const length = LENGTH.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(length)) throw badLength(quote(text));
+  const length = lengthOf(text);
+  if (Number.isNaN(length)) throw badLength(quote(text ?? ""));
   return length;
 }
 
+/** NaN where it is no number of bytes. */
+function lengthOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === "" || text === "-1") return undefined;
+  const length = LENGTH.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(length) ? length : Number.NaN;
+}
+
 /**
- * The headers that tell an app of the body: its type and exactly one kind of framing, or neither without a body.
- *
- * @throws RequestError CGI_BAD_CONTENT_LENGTH
+ * The headers that tell an app of the body: its type and exactly one kind of framing, or neither without a body. A
+ * length that is no number counts as none: only an authorizer sees such a request, and it gets no body.
  */
 export function framingHeaders(variables: BodyVariables, client: ClientFraming, params: Params): FramingHeader[] {
   const headers: FramingHeader[] = [];
@@ -77,9 +78,9 @@ function bodyFraming(
   client: ClientFraming,
   params: Params,
 ): FramingHeader | undefined {
-  const length = parseLength(contentLength);
+  const length = lengthOf(contentLength);
   const clientLength = client["content-length"];
-  if (length !== undefined) {
+  if (length !== undefined && !Number.isNaN(length)) {
     const invented = length === 0 && clientLength === undefined && isBodiless(params);
     return invented ? undefined : lengthHeader(String(length));
   }

@@ -131,7 +131,6 @@ function headerAt(block: string, start: number, end: number, place: number): Hea
  * `transfer-encoding: chunked`, or neither where there is no body. Dropped are names with anything but letters, digits
  * and underscores, `Proxy`, and an empty `Host` (Caddy makes one up).
  *
- * @throws RequestError CGI_BAD_CONTENT_LENGTH: CONTENT_LENGTH is no number of bytes.
  * @throws RequestError CGI_CONFLICTING_HEADERS: see {@link HeaderOptions}, `refuse`.
  */
 export function requestHeaders(

@@ -15,7 +15,7 @@ const SLICE = 4 * FIRST_SLICE;
 const BURST = 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
-const NONE: readonly Uint8Array[] = [];
+const NONE: Uint8Array[] = [];
 
 /** The connection whose way out it is. */
 export interface OutflowOwner {
@@ -31,7 +31,7 @@ export class Outflow {
   readonly #socket: Socket;
   readonly #binding: Binding;
   /** What is left of the last output that was taken, while it is written in slices. */
-  #pieces: readonly Uint8Array[] = NONE;
+  #pieces = NONE;
   #next = 0;
   #writes = 0;
   /** Bytes of the slice that is on its way. */
@@ -112,7 +112,7 @@ export class Outflow {
   }
 
   /** True when all of `pieces` has left already. They are nobody else's from now on. */
-  #write(pieces: readonly Uint8Array[]): boolean {
+  #write(pieces: Uint8Array[]): boolean {
     // A connection that answers once needs no TCP_NODELAY; from the second write on Nagle's algorithm would wait.
     if (this.#writes++ === 1) this.#socket.setNoDelay(true);
     this.#pieces = pieces;
@@ -147,7 +147,8 @@ export class Outflow {
   }
 
   #writePiece(): void {
-    const piece = this.#pieces[this.#next++]!;
+    const piece = this.#pieces[this.#next]!;
+    this.#pieces[this.#next++] = NOTHING;
     this.#slice += piece.length;
     this.#socket.write(piece);
   }

@@ -46,6 +46,30 @@ describe("a fetch app", () => {
     expect(text).toBe("hello");
   });
 
+  it.each<[string, (request: Request) => Promise<void>]>([
+    ["at once", async (request) => await request.body!.cancel()],
+    [
+      "by its reader",
+      async (request) => {
+        const reader = request.body!.getReader();
+        await reader.read();
+        await reader.cancel();
+      },
+    ],
+  ])("may cancel the request's body %s, of which the rest comes all the same", async (_how, cancel) => {
+    const hosted = run(async (request) => {
+      await cancel(request);
+      return new Response("ok");
+    }, POST);
+    hosted.body("he");
+    await hosted.ended();
+    hosted.body("llo");
+    hosted.end();
+    await hosted.until(() => hosted.creditGiven === 5, "the credit of all");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([hosted.status, hosted.bodyText, hosted.logged]).toEqual([200, "ok", []]);
+  });
+
   it("streams the answer: the head leaves before the first chunk is there", async () => {
     let push!: (text: string | null) => void;
     const body = new ReadableStream({

@@ -3,7 +3,8 @@ import { pipeline, Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { describe, expect, it } from "vitest";
 
-import { GET, Hosted } from "../../support/hosted.ts";
+import type { NodeHandler } from "../../../src/app/handler.ts";
+import { GET, Hosted, POST } from "../../support/hosted.ts";
 
 const events = (emitter: NodeJS.EventEmitter, names: string[]): string[] => {
   const seen: string[] = [];
@@ -329,6 +330,81 @@ describe("an answer that an app writes to the socket itself", () => {
   });
 });
 
+describe("an app that fails in a listener or a callback", () => {
+  it("is answered for, and what it was sent is credited", async () => {
+    const hosted = Hosted.run(
+      (req) => {
+        req.on("data", () => {
+          throw new Error("boom");
+        });
+      },
+      { ...POST, CONTENT_LENGTH: "10" },
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    hosted.body("hello");
+    hosted.body("world");
+    hosted.end();
+    await hosted.ended();
+    expect([hosted.status, hosted.creditGiven]).toEqual([500, 10]);
+    expect(hosted.logged.join()).toContain("boom");
+  });
+
+  it("has its other callbacks called", async () => {
+    const hosted = new Hosted();
+    hosted.autoCredit = false;
+    const called: string[] = [];
+    hosted.start((_req, res) => {
+      res.write("a", () => {
+        called.push("a");
+        throw new Error("boom");
+      });
+      res.write("b", () => called.push("b"));
+    });
+    await new Promise((resolve) => process.nextTick(resolve));
+    hosted.credit();
+    await hosted.ended();
+    expect([called, hosted.types.at(-1)]).toEqual([["a", "b"], "fail"]);
+    expect(hosted.logged.join()).toContain("boom");
+  });
+});
+
+describe("what comes of a request that is over", () => {
+  it.each<[string, NodeHandler]>([
+    [
+      "since the app threw",
+      () => {
+        throw new Error("boom");
+      },
+    ],
+    ["since the app destroyed the answer", (_req, res) => res.destroy()],
+    ["since the app destroyed the request", (req, res) => void res.end("x", () => req.destroy())],
+  ])("is credited at once: %s", async (_why, handler) => {
+    const hosted = Hosted.run(handler, { ...POST, CONTENT_LENGTH: "10" });
+    hosted.body("hello");
+    await hosted.ended();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    hosted.body("world");
+    await hosted.until(() => hosted.creditGiven === 10, "the credit of all");
+    expect(hosted.types.filter((type) => type === "end" || type === "fail")).toHaveLength(1);
+  });
+});
+
+describe("a socket's timeout", () => {
+  it("counts from the last byte that left, and not while some are on their way", async () => {
+    const hosted = new Hosted();
+    hosted.autoCredit = false;
+    let timeouts = 0;
+    hosted.start((req, res) => {
+      req.socket.setTimeout(20, () => timeouts++);
+      res.write("x");
+    });
+    await new Promise((resolve) => setTimeout(resolve, 70));
+    expect(timeouts).toBe(0);
+    hosted.credit();
+    await hosted.until(() => timeouts === 1, "the timeout");
+  });
+});
+
 describe("a failing app", () => {
   it.each([
     [
@@ -356,6 +432,30 @@ describe("a failing app", () => {
     expect(hosted.bodyText).not.toContain("secret");
     expect(hosted.stderrText).toContain("secret detail");
     expect(hosted.logged.join()).toContain("secret detail");
+  });
+
+  it.each<[string, () => unknown]>([
+    ["has no text", () => Object.create(null)],
+    [
+      "fails when it is looked at",
+      () =>
+        new Proxy(new Error("x"), {
+          get: () => {
+            throw new Error("no");
+          },
+        }),
+    ],
+    ["has no stack", () => Object.assign(new Error("x"), { stack: 7, message: undefined })],
+  ])("that rejects with what %s is answered 500 all the same", async (_what, make) => {
+    const hosted = Hosted.run(
+      async () => {
+        throw make();
+      },
+      GET,
+      { debug: true },
+    );
+    await hosted.ended();
+    expect([hosted.status, hosted.logged.length]).toEqual([500, 1]);
   });
 
   it("that throws after the head breaks its answer off", async () => {

@@ -1,0 +1,34 @@
+/** What an app throws may be anything, and looking at it may throw again. */
+import { inspect } from "node:util";
+
+/** `thrown` itself if it is an Error, else one that says what it is. */
+export function asError(thrown: unknown): Error {
+  if (isError(thrown)) return thrown;
+  return new Error(`the app threw ${shown(thrown)}`, { cause: thrown });
+}
+
+/** Stack and message, or as much of it as there is. */
+export function textOf(error: Error): string {
+  try {
+    const { stack } = error;
+    return typeof stack === "string" ? stack : shown(error);
+  } catch {
+    return shown(error);
+  }
+}
+
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
+function shown(value: unknown): string {
+  try {
+    return inspect(value, { depth: 1 });
+  } catch {
+    return "something that cannot be shown";
+  }
+}
