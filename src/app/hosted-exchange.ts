@@ -251,7 +251,6 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   close(error: Error | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.line.abandon();
     for (const chunk of this.#queue ?? []) this.#taken(chunk.length);
     for (const chunk of this.#dataQueue ?? []) this.#taken(chunk?.length ?? 0);
     this.#queue = null;
@@ -260,7 +259,11 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (!this.#bodyComplete || error !== null || (this.#broken && !this.#answered)) {
       this.request?.destroy(connectionReset());
     }
-    this.socket.close(error);
+    try {
+      this.line.abandon();
+    } finally {
+      this.socket.close(error);
+    }
   }
 
   #push(chunk: Uint8Array): void {

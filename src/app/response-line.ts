@@ -110,7 +110,7 @@ export class ResponseLine {
     if (waiting === null) return;
     this.#waiting = null;
     const error = Object.assign(new Error("the exchange is over"), { code: "ERR_STREAM_DESTROYED" });
-    for (const entry of waiting) if (typeof entry === "function") entry(error);
+    callEach(waiting, error);
   }
 
   credit(bytes: number): void {
@@ -121,15 +121,7 @@ export class ResponseLine {
     while (done < waiting.length && (waiting[done] as number) <= this.#credited) done += 2;
     if (done === 0) return;
     this.#waiting = done === waiting.length ? null : waiting.slice(done);
-    let failure: { thrown: unknown } | null = null;
-    for (let i = 1; i < done; i += 2) {
-      try {
-        (waiting[i] as WriteCallback)();
-      } catch (thrown) {
-        failure ??= { thrown };
-      }
-    }
-    if (failure !== null) throw failure.thrown;
+    callEach(waiting.slice(0, done));
   }
 
   /** Sends the head that `data` begins with and returns the rest. Informational heads are dropped: no front relays them. */
@@ -172,4 +164,18 @@ export class ResponseLine {
     else if (this.#waiting === null) this.#waiting = [this.#sent, callback];
     else this.#waiting.push(this.#sent, callback);
   }
+}
+
+/** Calls every callback among `entries`, and throws then what the first one threw. */
+function callEach(entries: readonly (number | WriteCallback)[], error?: Error): void {
+  let failure: { thrown: unknown } | null = null;
+  for (const entry of entries) {
+    if (typeof entry !== "function") continue;
+    try {
+      entry(error);
+    } catch (thrown) {
+      failure ??= { thrown };
+    }
+  }
+  if (failure !== null) throw failure.thrown;
 }
