@@ -59,12 +59,9 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   /** The app threw or rejected: 500 before the head, a broken answer after it. The connection and its neighbours live on. */
   appFailed(thrown: unknown): void {
     if (this.#closed) return;
-    if (thrown instanceof RequestError) {
-      this.line.fail(thrown, thrown.status);
-    } else {
-      const error = asError(thrown);
-      this.line.fail(error, 500, this.#host.options.debug ? textOf(error) : "");
-    }
+    const error = asError(thrown);
+    if (error instanceof RequestError) this.line.fail(error, error.status);
+    else this.line.fail(error, 500, this.#host.options.debug ? textOf(error) : "");
     this.#closeSoon();
   }
 
@@ -176,8 +173,10 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     encoding: BufferEncoding | null | undefined,
     callback: ((error?: Error | null) => void) | null,
   ): void {
+    const wasOver = this.line.over;
     this.line.write(data, encoding, callback);
-    if (this.line.over && !this.#broken) this.#closeSoon();
+    // A head that cannot be sent is answered 500 in its stead.
+    if (this.line.over && !wasOver) this.#closeSoon();
   }
 
   backedUp(): void {
@@ -303,8 +302,11 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   }
 
   #pushData(chunk: Uint8Array | null): void {
-    this.#dataWanted = this.socket.dataStream.push(chunk);
-    if (chunk !== null) this.#taken(chunk.length);
+    try {
+      this.#dataWanted = this.socket.dataStream.push(chunk);
+    } finally {
+      if (chunk !== null) this.#taken(chunk.length);
+    }
   }
 
   #abort(code: AbortCode): void {

@@ -13,7 +13,7 @@ const TARGET = Symbol("propylon.target");
 
 /** Fills objects: one for all those of a request. */
 export abstract class Lazy implements ProxyHandler<object> {
-  /** Fills `target`, unless it is filled. */
+  /** Fills `target`, once: calls `seen` for it, and for all that it fills with it. */
   protected abstract fill(target: object): void;
 
   /** A stand-in for `target`. */
@@ -23,59 +23,68 @@ export abstract class Lazy implements ProxyHandler<object> {
   }
 
   get(target: object, key: PropertyKey): unknown {
-    this.fill(target);
+    this.#open(target);
     return key === TARGET ? target : (target as Record<PropertyKey, unknown>)[key];
   }
   set(target: object, key: PropertyKey, value: unknown, receiver: unknown): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.set(target, key, value, receiver);
   }
   has(target: object, key: PropertyKey): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.has(target, key);
   }
   ownKeys(target: object): (string | symbol)[] {
-    this.fill(target);
+    this.#open(target);
     return Reflect.ownKeys(target);
   }
   getOwnPropertyDescriptor(target: object, key: PropertyKey): PropertyDescriptor | undefined {
-    this.fill(target);
+    this.#open(target);
     return Reflect.getOwnPropertyDescriptor(target, key);
   }
   defineProperty(target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.defineProperty(target, key, descriptor);
   }
   deleteProperty(target: object, key: PropertyKey): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.deleteProperty(target, key);
   }
   getPrototypeOf(target: object): object | null {
-    this.fill(target);
+    this.#open(target);
     return Reflect.getPrototypeOf(target);
   }
   setPrototypeOf(target: object, prototype: object | null): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.setPrototypeOf(target, prototype);
   }
   isExtensible(target: object): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.isExtensible(target);
   }
   preventExtensions(target: object): boolean {
-    this.fill(target);
+    this.#open(target);
     return Reflect.preventExtensions(target);
+  }
+
+  #open(target: object): void {
+    if (isUnseen(target)) this.fill(target);
   }
 }
 
+/** What is not filled yet bears this mark, by which `console.log` shows it all the same. */
 type Unseen = { [inspect.custom]?: unknown };
+
+export function isUnseen(target: object): boolean {
+  return (target as Unseen)[inspect.custom] === inspected;
+}
 
 /** To be called for a target before it is filled. */
 export function seen(target: object): void {
   delete (target as Unseen)[inspect.custom];
 }
 
-/** The same for one that has no prototype; to make it so from the begin costs more than all else. */
+/** The same for one that is to have no prototype: made without one, it would cost more than all else here. */
 export function seenBare(target: object): void {
   seen(target);
   Object.setPrototypeOf(target, null);

@@ -6,7 +6,7 @@ import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import { ExchangeSocket } from "./exchange-socket.ts";
-import { Lazy, seen, seenBare } from "./lazy-object.ts";
+import { isUnseen, Lazy, seen, seenBare } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
 export type IncomingMessageClass = new (socket: never) => IncomingMessage;
@@ -34,11 +34,10 @@ class Lookable extends Lazy {
   readonly #rawHeaders: string[] = [];
   readonly #distinct: NodeJS.Dict<string[]> = {};
   readonly #cgi: Record<string, string> = {};
-  /** Those whose objects are not filled yet; `null` for the others. */
-  #headersStandIn: object | null;
+  readonly #headersStandIn: object;
   readonly #rawHeadersStandIn: object;
-  #distinctStandIn: object | null;
-  #cgiStandIn: object | null;
+  readonly #distinctStandIn: object;
+  readonly #cgiStandIn: object;
 
   constructor(request: GatewayRequest, params: Params, options: HeaderOptions) {
     super();
@@ -59,23 +58,18 @@ class Lookable extends Lazy {
 
   /** Makes the headers, and puts them in the places that the app has not put others in. */
   makeHeaders(): void {
-    const standIn = this.#headersStandIn;
-    if (standIn === null) return;
-    this.#headersStandIn = null;
     const request = this.#request;
     const headers = this.#headers;
     const rawHeaders = this.#rawHeaders;
+    if (!isUnseen(headers)) return;
     seen(headers);
     seen(rawHeaders);
     requestHeaders(this.#params, this.#options, { headers, rawHeaders });
-    if (HEADERS.get.call(request) === standIn) HEADERS.set.call(request, headers);
+    if (HEADERS.get.call(request) === this.#headersStandIn) HEADERS.set.call(request, headers);
     if (request.rawHeaders === this.#rawHeadersStandIn) request.rawHeaders = rawHeaders;
   }
 
   #makeDistinct(): void {
-    const standIn = this.#distinctStandIn;
-    if (standIn === null) return;
-    this.#distinctStandIn = null;
     this.makeHeaders();
     const rawHeaders = this.#rawHeaders;
     const distinct = this.#distinct;
@@ -83,17 +77,15 @@ class Lookable extends Lazy {
     for (let i = 0; i < rawHeaders.length; i += 2) {
       (distinct[rawHeaders[i]!.toLowerCase()] ??= []).push(rawHeaders[i + 1]!);
     }
-    if (DISTINCT.get.call(this.#request) === standIn) DISTINCT.set.call(this.#request, distinct);
+    const request = this.#request;
+    if (DISTINCT.get.call(request) === this.#distinctStandIn) DISTINCT.set.call(request, distinct);
   }
 
   #makeCgi(): void {
-    const standIn = this.#cgiStandIn;
-    if (standIn === null) return;
-    this.#cgiStandIn = null;
     const variables = this.#cgi;
     seenBare(variables);
     Object.freeze(Object.assign(variables, serverVariables(this.#params)));
-    if (this.#request.cgi === standIn) this.#request.cgi = variables;
+    if (this.#request.cgi === this.#cgiStandIn) this.#request.cgi = variables;
   }
 }
 

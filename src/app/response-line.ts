@@ -5,11 +5,9 @@
  * checks are node's. What is left is CGI's: another first line, no connection framing, a body held to its length.
  */
 import { errorAnswer } from "../cgi/error-page.ts";
-import { cgiResponseHead } from "../cgi/response-head.ts";
+import { cgiResponseHead, FIRST_FINAL_STATUS } from "../cgi/response-head.ts";
 import { ResponseError } from "../errors.ts";
 import type { ResponseSink } from "../exchange.ts";
-
-const FIRST_FINAL_STATUS = 200;
 
 type WriteCallback = (error?: Error | null) => void;
 

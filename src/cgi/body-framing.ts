@@ -44,7 +44,7 @@ export function announcedLength(params: Params): number | undefined {
     text = value;
   }
   const length = lengthOf(text);
-  if (Number.isNaN(length)) throw badLength(quote(text ?? ""));
+  if (Number.isNaN(length)) throw badLength(quote(text!));
   return length;
 }
 
@@ -80,7 +80,7 @@ function bodyFraming(
 ): FramingHeader | undefined {
   const length = lengthOf(contentLength);
   const clientLength = client["content-length"];
-  if (length !== undefined && !Number.isNaN(length)) {
+  if (length !== undefined && length >= 0) {
     const invented = length === 0 && clientLength === undefined && isBodiless(params);
     return invented ? undefined : lengthHeader(String(length));
   }

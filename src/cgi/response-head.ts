@@ -25,6 +25,8 @@ export interface ResponseHeadOptions {
   readonly allowSendfile?: boolean;
 }
 
+/** Below it an answer is only announced. */
+export const FIRST_FINAL_STATUS = 200;
 /** nginx answers 502 to a head that overflows its `fastcgi_buffer_size`. */
 const NGINX_BUFFER = 4096;
 const NGINX_WARNING: readonly string[] = ["nginx's default fastcgi_buffer_size is 4 KiB"];
@@ -40,7 +42,6 @@ const LENGTH = /^[ \t]*(?:0|[1-9]\d{0,15})[ \t]*$/;
 const SENDFILE = /^x-(?:sendfile|lighttpd-|accel-(?!buffering:))/i;
 const CONNECTION_VALUES = /^connection:(.*)\r$/gim;
 const MAX_CONNECTION_FIELDS = 64;
-const FIRST_FINAL_STATUS = 200;
 const LOCAL_LOCATION = /^location:[ \t]*\//i;
 /** Hop-by-hop, or CGI's own. Connection, Keep-Alive and Content-Length have rules of their own below. */
 const NOT_FOR_CGI: ReadonlySet<string> = new Set([

@@ -225,12 +225,9 @@ export class Connection implements Wire, Timed, OutflowOwner {
  * nobody else listens: the way through the stream's own queue and a 'data' event costs a microsecond.
  */
 function onPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
-  const connection = (this as ConnectedSocket)[CONNECTION];
   const direct = this.readableFlowing === true && this.readableLength === 0 && this.listenerCount("data") === 1;
-  if (chunk === null || !direct) {
-    return push.call(this, chunk, encoding);
-  }
-  connection.receive(chunk as Uint8Array);
+  if (chunk === null || !direct) return push.call(this, chunk, encoding);
+  (this as ConnectedSocket)[CONNECTION].receive(chunk as Uint8Array);
   return true;
 }
 

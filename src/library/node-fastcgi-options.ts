@@ -4,24 +4,26 @@ import { GATEWAY_OPTIONS, type GatewayOptions } from "../gateway/options.ts";
 import { didYouMean } from "../suggest.ts";
 import type { ServerOptions } from "./options.ts";
 
+type NamedOption = keyof { [Name in keyof ServerOptions as string extends Name ? never : Name]: never };
+
 /** What `createServer` takes beside the gateway's options. */
-const OTHER_OPTIONS = [
-  "protocol",
-  "mount",
-  "conflictingHeaders",
-  "maxResponseHeader",
-  "debug",
-  "captureConsole",
-  "log",
-  "responseTimeout",
-  "IncomingMessage",
-  "ServerResponse",
-  "maxConns",
-  "maxReqs",
-  "multiplex",
-  "valueMap",
-];
-const KNOWN = [...Object.keys(GATEWAY_OPTIONS), ...OTHER_OPTIONS];
+const OTHER_OPTIONS: Readonly<Record<Exclude<NamedOption, keyof GatewayOptions>, true>> = {
+  protocol: true,
+  mount: true,
+  conflictingHeaders: true,
+  maxResponseHeader: true,
+  debug: true,
+  captureConsole: true,
+  log: true,
+  responseTimeout: true,
+  IncomingMessage: true,
+  ServerResponse: true,
+  maxConns: true,
+  maxReqs: true,
+  multiplex: true,
+  valueMap: true,
+};
+const KNOWN = [...Object.keys(GATEWAY_OPTIONS), ...Object.keys(OTHER_OPTIONS)];
 
 /** Options of node's own servers that look like ours and have no meaning here. */
 const OF_NODE: ReadonlySet<string> = new Set([

@@ -43,7 +43,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const handle = (event: string) => (message: IncomingMessage, response: ServerResponse) => {
       const request = message as LibraryRequest;
       const socket = request.socket as unknown as ExchangeSocket;
-      request.cgiParams = new CgiParams(request).stand();
+      request.cgiParams = new CgiParams(request).shown;
       if (this.timeout > 0) socket.setTimeout(this.timeout);
       // The three events of a role differ in their type alone.
       this.emit(event as "request", request, response);
@@ -153,26 +153,18 @@ export class Server extends EventEmitter<ServerEvents> {
 /** `req.cgiParams`: a stand-in until it is looked into. */
 class CgiParams extends Lazy {
   readonly #request: LibraryRequest;
-  readonly #params: Record<string, string> = {};
-  #standIn: object | null = null;
+  readonly shown: Record<string, string> = this.standIn({});
 
   constructor(request: LibraryRequest) {
     super();
     this.#request = request;
   }
 
-  stand(): Record<string, string> {
-    return (this.#standIn = this.standIn(this.#params));
-  }
-
   protected fill(params: Record<string, string>): void {
-    const standIn = this.#standIn;
-    if (standIn === null) return;
-    this.#standIn = null;
     const socket = this.#request.socket as unknown as ExchangeSocket;
     seenBare(params);
     Object.assign(params, socket.params);
-    if (this.#request.cgiParams === standIn) this.#request.cgiParams = params;
+    if (this.#request.cgiParams === this.shown) this.#request.cgiParams = params;
   }
 }
 

@@ -73,7 +73,33 @@ describe("createServer", () => {
   });
 
   it("passes over options of node http that have no meaning here, and refuses values that make no sense", () => {
-    expect(() => createServer({ keepAlive: true, maxHeaderSize: 1, highWaterMark: 2 }, hello)).not.toThrow();
+    const ofNode = [
+      ...[
+        "connectionsCheckingInterval",
+        "headersTimeout",
+        "highWaterMark",
+        "insecureHTTPParser",
+        "joinDuplicateHeaders",
+      ],
+      ...[
+        "keepAlive",
+        "keepAliveInitialDelay",
+        "keepAliveTimeout",
+        "keepAliveTimeoutBuffer",
+        "maxHeaderSize",
+        "noDelay",
+      ],
+      ...[
+        "optimizeEmptyRequests",
+        "rejectNonStandardBodyWrites",
+        "requestTimeout",
+        "requireHostHeader",
+        "uniqueHeaders",
+      ],
+      ...["shouldUpgradeCallback", "allowHalfOpen", "pauseOnConnect", "blockList", "ALPNProtocols", "sessionTimeout"],
+      ...["handshakeTimeout", "minVersion", "maxVersion", "key", "cert", "ca", "ciphers", "passphrase", "requestCert"],
+    ];
+    for (const name of ofNode) expect(() => createServer({ [name]: 1 }, hello), name).not.toThrow();
     expect(() => createServer({ bodyTimeout: -1 }, hello)).toThrow(/CONFIG_BAD_VALUE.*bodyTimeout/);
   });
 
@@ -279,6 +305,26 @@ describe("connections", () => {
     await gone;
     expect(req.errored).toMatchObject({ code: "ECONNRESET" });
     await expect(asked).rejects.toThrow();
+  });
+
+  it("can be held and heard by whoever gets them from 'connection'", async () => {
+    const order: string[] = [];
+    const server = createServer((_req, res) => {
+      order.push("handled");
+      res.end();
+    });
+    server.on("connection", (socket) => {
+      socket.once("data", (chunk: Buffer) => order.push(`heard ${chunk.length > 100}`));
+      socket.pause();
+      setTimeout(() => {
+        order.push("resumed");
+        socket.resume();
+      }, 50);
+    });
+    const { status } = await ask(await open(server));
+    expect(status).toBe(200);
+    expect(order[0]).toBe("resumed");
+    expect(order.slice(1).toSorted()).toEqual(["handled", "heard true"]);
   });
 
   it("are shown by 'connection'; one that breaks the protocol by 'clientError'", async () => {

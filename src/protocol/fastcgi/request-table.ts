@@ -17,10 +17,8 @@ const REMEMBERED = 4;
 
 export class RequestTable {
   readonly #limits: RequestTableLimits;
-  // Open requests, and closed ones: by them a record that comes late is told from one that never had its place.
-  /** The first id, mostly the only one of its connection. */
-  #first: IncomingRequest | undefined;
-  #others: Map<number, IncomingRequest> | undefined;
+  /** Open requests, and closed ones: by them a record that comes late is told from one that never had its place. */
+  readonly #byId = new Map<number, IncomingRequest>();
   /** What was found last: mostly it is asked for again, even by the next request, which has the same id. */
   #last: IncomingRequest | undefined;
 
@@ -34,7 +32,7 @@ export class RequestTable {
   }
 
   find(id: number): IncomingRequest | undefined {
-    if (this.#last?.id !== id) this.#last = this.#first?.id === id ? this.#first : this.#others?.get(id);
+    if (this.#last?.id !== id) this.#last = this.#byId.get(id);
     return this.#last;
   }
 
@@ -49,8 +47,9 @@ export class RequestTable {
       throw new ProtocolError("FCGI_TOO_MANY_REQUESTS", `more than ${maxIdsPerConnection} requests open at once`);
     }
     if (request === undefined) {
+      if (this.#byId.size >= REMEMBERED * maxIdsPerConnection) this.#dropOldest();
       request = new IncomingRequest(id);
-      this.#remember(request);
+      this.#byId.set(id, request);
       this.#last = request;
     }
     request.begin(role);
@@ -96,26 +95,15 @@ export class RequestTable {
 
   /** An open request of which more is to come. */
   incomplete(): IncomingRequest | undefined {
-    const known = [...(this.#first === undefined ? [] : [this.#first]), ...(this.#others?.values() ?? [])];
-    return known.find((request) => !request.skipped && !request.complete);
+    for (const request of this.#byId.values()) if (!request.skipped && !request.complete) return request;
+    return undefined;
   }
 
-  #remember(request: IncomingRequest): void {
-    if (this.#first === undefined) {
-      this.#first = request;
+  #dropOldest(): void {
+    for (const [id, request] of this.#byId) {
+      if (request.open) continue;
+      this.#byId.delete(id);
       return;
     }
-    const others = (this.#others ??= new Map());
-    if (others.size >= REMEMBERED * this.#limits.maxIdsPerConnection) dropOldest(others);
-    others.set(request.id, request);
-  }
-}
-
-/** Those that are open are fewer than those that are remembered. */
-function dropOldest(requests: Map<number, IncomingRequest>): void {
-  for (const [id, request] of requests) {
-    if (request.open) continue;
-    requests.delete(id);
-    return;
   }
 }

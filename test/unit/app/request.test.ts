@@ -143,6 +143,15 @@ describe("a request", () => {
     expect(seen).toEqual([["x-added"], undefined, "www.example.test"]);
   });
 
+  it("has headers that can be cloned once they are spread, and a filled one as it is", () => {
+    let seen: unknown[] = [];
+    Hosted.run((request, res) => {
+      seen = [structuredClone({ ...request.headers }), structuredClone(request.headers)];
+      res.end();
+    });
+    expect(seen).toEqual([{ host: "www.example.test" }, { host: "www.example.test" }]);
+  });
+
   it("shows its headers although an app has thrown the raw ones away", () => {
     let seen: unknown;
     Hosted.run((request, res) => {

@@ -316,6 +316,23 @@ describe("an answer that an app writes to the socket itself", () => {
     expect(hosted.types.at(-1)).toBe("end");
   });
 
+  it("may be told to go soon: it goes when all has left", async () => {
+    const hosted = new Hosted();
+    hosted.autoCredit = false;
+    const heard: string[] = [];
+    hosted.start(({ socket }) => {
+      socket.on("close", (failed) => heard.push(`close ${failed}`));
+      socket.write("HTTP/1.1 200 OK\r\nA: b\r\n\r\nhello", (error) => heard.push(`left ${error}`));
+      socket.destroySoon();
+    });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(heard).toEqual([]);
+    hosted.credit();
+    hosted.end();
+    await hosted.until(() => heard.length === 2);
+    expect([heard, hosted.types.at(-1)]).toEqual([["left undefined", "close false"], "end"]);
+  });
+
   it("ends with the error that it was destroyed with, even in the tick of a write", async () => {
     const heard: unknown[] = [];
     const hosted = Hosted.run((req, res) => {
