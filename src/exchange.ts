@@ -33,6 +33,8 @@ export type ProtocolName = "fastcgi" | "scgi";
 
 /** What is known when a request begins: all of its variables, none of its body. */
 export interface RequestHead {
+  /** Of this request in logs: no other one has it, whatever process or server. */
+  readonly id: string;
   readonly protocol: ProtocolName;
   readonly role: Role;
   readonly params: Params;
@@ -68,12 +70,26 @@ export type ResponseEvent =
   | { readonly type: "credit"; readonly bytes: number }
   /** The answer is complete; nothing follows but credit for a body that is still read. `appStatus` is FastCGI's (section 5.5), 0 for success. */
   | { readonly type: "end"; readonly appStatus: number }
-  /** The answer cannot be completed after its head: it must not look complete. Nothing follows. */
-  | { readonly type: "fail" };
+  /**
+   * No answer, or none that can be completed, comes from the app. Before the head the gateway answers with `status` in
+   * its own name (503 also says when to try again); after it the answer must not look complete. Nothing follows.
+   */
+  | { readonly type: "fail"; readonly status: FailStatus };
+
+/** The app failed, nobody has room for the request, or its worker does not answer. */
+export type FailStatus = 500 | 503 | 504;
 
 /** The far end of the request's line. `send` never throws. */
 export interface RequestSink {
   send(event: RequestEvent): void;
+  /** Who has the exchange, where a mode has several workers; complete when the exchange is over. */
+  readonly service?: Service | null;
+}
+
+/** A worker's id, and the milliseconds that the exchange waited for it. */
+export interface Service {
+  readonly worker: number;
+  readonly waited: number;
 }
 
 /** The far end of the answer's line. `send` never throws, may be called before `dispatch` has returned. */

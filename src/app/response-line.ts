@@ -76,7 +76,7 @@ export class ResponseLine {
     if (this.#room > 0 && this.#room !== Number.POSITIVE_INFINITY) {
       const message = `the body ended ${this.#room} bytes short of its Content-Length`;
       this.#owner.report(new ResponseError("RESPONSE_BODY_SHORT", message));
-      this.#sink.send({ type: "fail" });
+      this.#sink.send({ type: "fail", status: 500 });
     } else {
       this.#sink.send({ type: "end", appStatus: 0 });
     }
@@ -91,7 +91,7 @@ export class ResponseLine {
     this.#over = true;
     this.#owner.report(problem);
     if (this.#headSent) {
-      this.#sink.send({ type: "fail" });
+      this.#sink.send({ type: "fail", status: 500 });
       return;
     }
     this.#headSent = true;

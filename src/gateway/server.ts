@@ -13,6 +13,7 @@ import { type Bound, bind, type ListenAddress } from "./listen-address.ts";
 import { connectionLimit } from "./open-files.ts";
 import { GATEWAY_OPTIONS, type GatewayOptions, resolveGatewayOptions } from "./options.ts";
 import { PeerGuard } from "./peers.ts";
+import { RequestIds } from "./request-ids.ts";
 
 export interface GatewaySetup {
   readonly dispatcher: Dispatcher;
@@ -77,6 +78,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
       options,
       counters: createCounters(),
       clock: new Deadlines(this.#connections, shortestTimeout(options)),
+      requestIds: new RequestIds(),
       log,
       serves: serves ?? ((role) => options.roles.includes(role)),
       values: { ...ownValues(options, this.#maxConnections), ...values },

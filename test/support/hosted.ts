@@ -69,7 +69,13 @@ export class Hosted {
       log: { ...silentLogger, error: push, warn: push, info: push },
       ...rest,
     });
-    const head: RequestHead = { protocol: "fastcgi", role, params: makeParams(variables), multiplexed: false };
+    const head: RequestHead = {
+      id: "request-1",
+      protocol: "fastcgi",
+      role,
+      params: makeParams(variables),
+      multiplexed: false,
+    };
     this.#sink = host.dispatch(head, { send: (event) => this.#take(event) });
     this.creditAll();
   }

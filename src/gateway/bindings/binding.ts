@@ -5,6 +5,7 @@ import type { Logger } from "../../log.ts";
 import type { Counters } from "../counters.ts";
 import type { Deadlines } from "../deadlines.ts";
 import type { GatewayOptions } from "../options.ts";
+import type { RequestIds } from "../request-ids.ts";
 
 /** What all connections of a gateway share. */
 export interface Setting {
@@ -12,6 +13,7 @@ export interface Setting {
   readonly options: GatewayOptions;
   readonly counters: Counters;
   readonly clock: Deadlines;
+  readonly requestIds: RequestIds;
   readonly log: Logger;
   /** Whether anybody answers requests of this role. */
   readonly serves: (role: Role) => boolean;

@@ -4,6 +4,7 @@ import { errorAnswer } from "../../cgi/error-page.ts";
 import { variable } from "../../cgi/variables.ts";
 import type { AbortCode, RequestError } from "../../errors.ts";
 import type {
+  FailStatus,
   Params,
   ProtocolName,
   RequestEvent,
@@ -83,10 +84,13 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     if (refusal !== null) this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
     else {
       try {
-        this.#sink = setting.dispatcher.dispatch({ protocol, role, params, multiplexed }, this);
+        this.#sink = setting.dispatcher.dispatch(
+          { id: setting.requestIds.next(), protocol, role, params, multiplexed },
+          this,
+        );
       } catch (error) {
         setting.log.error(`dispatching a request failed: ${String(error)}`);
-        if (!this.answered) this.#fail();
+        if (!this.answered) this.#fail(500);
       }
     }
     if (this.#openStreams === 0) this.#inputEnded();
@@ -234,12 +238,12 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
         this.#credit(event.bytes);
         return;
       case "end":
-        if (!this.#headSent) return this.#fail();
+        if (!this.#headSent) return this.#fail(500);
         this.appStatus = event.appStatus;
         this.#endAnswer();
         break;
       case "fail":
-        return this.#fail();
+        return this.#fail(event.status);
     }
     this.wire.touch();
   }
@@ -294,9 +298,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.wire.touch();
   }
 
-  #fail(): void {
+  #fail(status: FailStatus): void {
     if (this.#headSent) this.#breakOff();
-    else this.refuse(500);
+    else this.refuse(status, status === 503 ? RETRY_SOON : []);
   }
 
   #breakOff(): void {

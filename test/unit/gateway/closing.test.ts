@@ -76,7 +76,7 @@ describe("an answer that breaks off after its head", () => {
     new TestApp((exchange) => {
       exchange.sendHead("Status: 200 OK\r\n\r\n");
       exchange.write("half");
-      setTimeout(() => exchange.response.send({ type: "fail" }), 20);
+      setTimeout(() => exchange.response.send({ type: "fail", status: 500 }), 20);
     });
 
   it("resets a TCP connection", async () => {
@@ -102,7 +102,7 @@ describe("an answer that breaks off after its head", () => {
     const app = new TestApp((exchange) => {
       exchange.sendHead("Status: 200 OK\r\n\r\n");
       exchange.write(Buffer.alloc(5_000_000));
-      exchange.response.send({ type: "fail" });
+      exchange.response.send({ type: "fail", status: 500 });
     });
     const peer = await (await start(app, { unix: true })).open();
     peer.socket.pause();
@@ -120,7 +120,7 @@ describe("an answer that breaks off after its head", () => {
     peer.send(get({ id: 1, keep: true }), get({ id: 3, keep: true }));
     const second = await app.exchange(1);
     second.sendHead();
-    second.response.send({ type: "fail" });
+    second.response.send({ type: "fail", status: 500 });
     await peer.ended1(3);
     expect(peer.ends(3)).toEqual([{ appStatus: 1, protocolStatus: 0 }]);
     app.exchanges[0]!.hello();

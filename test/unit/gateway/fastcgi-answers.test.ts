@@ -117,7 +117,7 @@ describe("a FastCGI request", () => {
     const app = new TestApp((exchange) => {
       exchange.hello();
       exchange.hello();
-      exchange.response.send({ type: "fail" });
+      exchange.response.send({ type: "fail", status: 500 });
       exchange.response.send({ type: "credit", bytes: 5 });
     });
     const peer = await (await start(app)).open();
@@ -134,7 +134,8 @@ describe("a FastCGI request", () => {
         throw new Error("boom");
       },
       (exchange: { end(): void }) => exchange.end(),
-      (exchange: { response: { send(event: { type: "fail" }): void } }) => exchange.response.send({ type: "fail" }),
+      (exchange: { response: { send(event: { type: "fail"; status: 500 }): void } }) =>
+        exchange.response.send({ type: "fail", status: 500 }),
     ];
     const app = new TestApp((exchange) => faults[app.exchanges.length - 1]!(exchange));
     const { open, log } = await start(app);

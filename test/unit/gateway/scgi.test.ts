@@ -106,7 +106,7 @@ describe("an SCGI request", () => {
     exchange.sendHead("Status: 200 OK\r\n\r\n");
     exchange.write("half");
     await until(() => peer.text.endsWith("half"), "the half");
-    exchange.response.send({ type: "fail" });
+    exchange.response.send({ type: "fail", status: 500 });
     await until(() => peer.closed, "the reset");
     expect(peer.error?.code).toBe("ECONNRESET");
   });
