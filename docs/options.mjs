@@ -40,7 +40,7 @@ const BYTES = [
 ];
 
 /**
- * @param {readonly import("../src/deploy/options.ts").ServerOption[]} options
+ * @param {readonly import("../src/deploy/option-row.ts").ServerOption[]} options
  * @returns {string} Markdown, as oxfmt leaves it
  */
 export function renderOptions(options) {

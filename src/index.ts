@@ -21,6 +21,10 @@ export {
   type RequestErrorCode,
   type ResponseErrorCode,
 } from "./errors.ts";
+export { onWorkerStart, onWorkerStop, type WorkerHook, type WorkerInfo } from "./app/worker-hooks.ts";
+export { serve, type ServeOptions } from "./deploy/serve.ts";
+export type { RunningServer } from "./deploy/servers.ts";
+export type { SupervisedServer } from "./deploy/supervised.ts";
 export { appConfig, loadApp, loadFilter, loadServer, type AppConfig } from "./deploy/load.ts";
 export type { DescribeOptions } from "./deploy/loader.ts";
 export type { ProtocolName, Role } from "./exchange.ts";

@@ -70,6 +70,8 @@ export interface ProcessReport {
   readonly at: number;
   readonly memory: MemoryReport;
   readonly loop: LoopReport;
+  /** Processor time since the last report, of one processor's: more than 1 where threads share the work. */
+  readonly cpu: number;
   readonly connections: number;
   readonly inFlight: number;
   readonly served: number;
@@ -95,7 +97,7 @@ export interface StatusReport {
   readonly where: string;
   /** The configuration file; null for a server that was started by the library. */
   readonly file: string | null;
-  readonly mode: "threads" | "processes";
+  readonly mode: "thread" | "fork";
   readonly version: string;
   readonly node: string;
   /** The supervisor's. */

@@ -1,15 +1,18 @@
-/** How a running server comes to its end: by a signal, or by an exception that nobody caught. */
+/** What signals mean to a running server, and how it comes to its end: by one of them, or by an uncaught exception. */
 import type { RunningServer } from "../deploy/servers.ts";
+import type { SupervisedServer } from "../deploy/supervised.ts";
 import type { Logger } from "../log.ts";
+import { describeFailure } from "./failure.ts";
 
 /** Signals that end the server, and the exit code when one comes a second time. */
-const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+const STOP_SIGNALS = { SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 } as const;
 
 /** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
 const FAILURE_GRACE = 5_000;
 
 /** From now on the process ends with its server: 0 after a signal, 1 after an uncaught exception. */
-export function endWith(running: RunningServer, log: Logger): void {
+export function endWith(running: RunningServer | SupervisedServer, log: Logger): void {
+  if ("reload" in running) obeySignals(running, log);
   let stopping = false;
   let code = 0;
   const stop = (): void => {
@@ -26,7 +29,10 @@ export function endWith(running: RunningServer, log: Logger): void {
 
   for (const [signal, secondCode] of Object.entries(STOP_SIGNALS)) {
     process.on(signal, () => {
-      if (stopping) process.exit(secondCode);
+      if (stopping) {
+        if ("kill" in running) running.kill();
+        process.exit(secondCode);
+      }
       log.info(`${signal}: answering what is in hand, then stopping (once more to stop at once)`);
       stop();
     });
@@ -41,4 +47,19 @@ export function endWith(running: RunningServer, log: Logger): void {
     setTimeout(() => process.exit(1), FAILURE_GRACE).unref();
     stop();
   });
+}
+
+/** As PHP-FPM and gunicorn have them. */
+function obeySignals(server: SupervisedServer, log: Logger): void {
+  process.on("SIGHUP", () => {
+    log.info("SIGHUP: reloading");
+    server.reload().then(
+      () => log.info("reloaded"),
+      (error: unknown) => log.error(`reload failed, what served goes on: ${describeFailure(error, false)}`),
+    );
+  });
+  process.on("SIGUSR1", () => server.reopenLogs());
+  process.on("SIGUSR2", () => server.dumpStacks());
+  process.on("SIGTTIN", () => server.resize(1));
+  process.on("SIGTTOU", () => server.resize(-1));
 }

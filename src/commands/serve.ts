@@ -14,13 +14,14 @@ export interface ServeFlags {
 /** Resolves when the server listens; the process then lives until a signal or a failure ends it. */
 export async function serve(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {
   const { quiet = false, verbose = false } = flags;
-  const log = stderrLogger(verbose ? "debug" : quiet ? "warn" : "info");
+  const level = verbose ? "debug" : quiet ? "warn" : "info";
+  const log = stderrLogger(level);
   const say = (text: string): unknown => quiet || process.stdout.write(`${text}\n`);
   try {
     const [file, fragment] = splitTarget(target);
     const globalConf = parseVariables(variables);
     const { appName = fragment, serverName } = flags;
-    const running = await start(file, { appName, serverName, globalConf, log });
+    const running = await start(file, { appName, serverName, globalConf, log, level });
     endWith(running, log);
     say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
   } catch (error) {

@@ -3,25 +3,36 @@ import { httpServer } from "./http-server.ts";
 import type { EntryPoints } from "./packages.ts";
 import { type ServerFactory, gatewayServer, notSupported } from "./servers.ts";
 
-const fcgi = gatewayServer({ protocol: "fastcgi" });
-const scgi = gatewayServer({ protocol: "scgi" });
+const fcgi = gatewayServer({ protocol: "fastcgi", mode: "single" });
+const scgi = gatewayServer({ protocol: "scgi", mode: "single" });
 const ajp = notSupported("AJP");
 
 /** flup's SCGI servers listen here unless they are told otherwise. */
 const FLUP_SCGI = { host: "127.0.0.1", port: 4000 };
 
 const flup = {
-  fcgi_thread: gatewayServer({ protocol: "fastcgi", workers: "threads" }),
-  fcgi_fork: gatewayServer({ protocol: "fastcgi", workers: "processes" }),
-  scgi_thread: gatewayServer({ protocol: "scgi", workers: "threads", listen: FLUP_SCGI }),
-  scgi_fork: gatewayServer({ protocol: "scgi", workers: "processes", listen: FLUP_SCGI }),
+  fcgi_thread: gatewayServer({ protocol: "fastcgi", mode: "thread" }),
+  fcgi_fork: gatewayServer({ protocol: "fastcgi", mode: "fork" }),
+  scgi_thread: gatewayServer({ protocol: "scgi", mode: "thread", listen: FLUP_SCGI }),
+  scgi_fork: gatewayServer({ protocol: "scgi", mode: "fork", listen: FLUP_SCGI }),
   ajp_thread: ajp,
   ajp_fork: ajp,
 } satisfies Record<string, ServerFactory>;
 
 /** By normalised package name. */
 export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryPoints>([
-  ["propylon", { server: { fcgi, scgi, http: httpServer, main: fcgi } }],
+  [
+    "propylon",
+    {
+      server: {
+        ...{ fcgi, scgi, http: httpServer, main: fcgi },
+        fcgi_thread: flup.fcgi_thread,
+        fcgi_fork: flup.fcgi_fork,
+        scgi_thread: gatewayServer({ protocol: "scgi", mode: "thread" }),
+        scgi_fork: gatewayServer({ protocol: "scgi", mode: "fork" }),
+      },
+    },
+  ],
   [
     "flup",
     {
@@ -30,7 +41,7 @@ export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryP
         fcgi: flup.fcgi_thread,
         fcgi_single: fcgi,
         scgi: flup.scgi_thread,
-        scgi_single: gatewayServer({ protocol: "scgi", listen: FLUP_SCGI }),
+        scgi_single: gatewayServer({ protocol: "scgi", mode: "single", listen: FLUP_SCGI }),
         ajp,
         ajp_single: ajp,
       },

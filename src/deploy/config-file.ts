@@ -23,8 +23,15 @@ export interface Surroundings {
   readonly inherited: Conf;
   /** Variables of the command line or of the library's caller. */
   readonly caller: Conf;
+  readonly files: FileTexts;
   readonly log: Logger;
 }
+
+/**
+ * Texts of configuration files by path. One that is here is not read from the disk, one that is read is added: so
+ * what was read once can be read again elsewhere, whatever has become of the files.
+ */
+export type FileTexts = Map<string, string>;
 
 export interface EvaluatedSection {
   readonly place: ConfigPlace;
@@ -51,7 +58,7 @@ export class ConfigFile {
     this.path = path;
     this.directory = dirname(path);
     this.#surroundings = surroundings;
-    this.#ini = parseIni(readText(path, askedFrom), path);
+    this.#ini = parseIni(readText(path, surroundings.files, askedFrom), path);
     this.#variables = this.#collectVariables();
     this.#defaults = this.#evaluateDefaults();
   }
@@ -210,9 +217,11 @@ export class ConfigFile {
   }
 }
 
-function readText(path: string, askedFrom: ConfigPlace): string {
+function readText(path: string, files: FileTexts, askedFrom: ConfigPlace): string {
   try {
-    return readFileSync(path, "utf8");
+    const text = files.get(path) ?? readFileSync(path, "utf8");
+    files.set(path, text);
+    return text;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const message = code === "ENOENT" ? `there is no file ${path}` : `${path} cannot be read (${code})`;

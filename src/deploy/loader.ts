@@ -4,7 +4,7 @@ import { isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
-import { ConfigFile, type EvaluatedSection } from "./config-file.ts";
+import { ConfigFile, type EvaluatedSection, type FileTexts } from "./config-file.ts";
 import type { Conf, Context, FactoryContext, FindContext, Kind, Protocol } from "./context.ts";
 import { type EntryPoints, findEntryPoint, findPackageDirectory, normaliseName } from "./packages.ts";
 import { type FindNext, describeSection, take } from "./section.ts";
@@ -21,6 +21,8 @@ export interface DescribeOptions {
   readonly globalConf?: Conf | undefined;
   /** Factories that come with propylon, by normalised package name. */
   readonly builtins?: ReadonlyMap<string, EntryPoints> | undefined;
+  /** Files that need not be read; gets those that are. Default: all are read. */
+  readonly files?: FileTexts | undefined;
   /** Hears of options that have no effect. Default: nobody. */
   readonly log?: Logger | undefined;
 }
@@ -60,9 +62,11 @@ export function describe(kind: Kind, uri: string, options: DescribeOptions = {})
 class Loader {
   readonly #builtins: ReadonlyMap<string, EntryPoints>;
   readonly #caller: Conf;
+  readonly #files: FileTexts;
   readonly #log: Logger;
 
-  constructor({ builtins = new Map(), globalConf = {}, log = silentLogger }: DescribeOptions) {
+  constructor({ builtins = new Map(), globalConf = {}, files = new Map(), log = silentLogger }: DescribeOptions) {
+    this.#files = files;
     this.#builtins = builtins;
     this.#caller = globalConf;
     this.#log = log;
@@ -98,7 +102,7 @@ class Loader {
     if (!isAbsolute(path) && base === undefined) {
       throw new ConfigError("CONFIG_BAD_VALUE", `"${uri}" is relative, and nothing says to what`, place);
     }
-    const surroundings = { inherited: globalConf, caller: this.#caller, log: this.#log };
+    const surroundings = { inherited: globalConf, caller: this.#caller, files: this.#files, log: this.#log };
     const file = new ConfigFile(resolve(base ?? "/", path), surroundings, place);
     return this.#describeSection(file, { ...request, name: request.name ?? "main" });
   }

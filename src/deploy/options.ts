@@ -4,30 +4,9 @@ import { GATEWAY_OPTIONS, type GatewayOptions, type OptionRow } from "../gateway
 import type { Conf } from "./context.ts";
 import { asBool, asBytes, asDuration, asInt, asList, asMode } from "./converters.ts";
 import type { FactoryAid } from "./create.ts";
+import { type OptionScope, type ServerOption, row } from "./option-row.ts";
+import { POOL_OPTIONS, type PoolOptions, PROCESS_OPTIONS, type ProcessOptions } from "./worker-options.ts";
 import { didYouMean } from "../suggest.ts";
-
-/** What an option is about: where to listen, how the app is run, the gateway's bounds, Paste's or flup's pools. */
-export type OptionScope = "listen" | "app" | "gateway" | "pool";
-
-export interface ServerOption {
-  /** The camelCase word that the library uses. */
-  readonly name: string;
-  /** The spelling in an .ini file. */
-  readonly key: string;
-  /** Other spellings in an .ini file. */
-  readonly aliases: readonly string[];
-  readonly kind: OptionRow["kind"] | "text" | "mode" | "port" | "word";
-  /** Of the kind; undefined where the option is off or has no value unless it is given. */
-  readonly default: OptionRow["default"] | string | undefined;
-  /** The least value of a number. */
-  readonly min?: number | undefined;
-  /** The words that a list or a word may be. */
-  readonly words?: readonly string[] | undefined;
-  readonly scope: OptionScope;
-  readonly about: string;
-}
-
-type Given = Partial<ServerOption> & Pick<ServerOption, "name" | "kind" | "scope" | "about">;
 
 /** flup's and Paste's keys keep their spelling; all others are written in snake_case. */
 export const SERVER_OPTIONS: readonly ServerOption[] = [
@@ -70,9 +49,8 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     const aliases = name === "allowedClients" ? ["allowedServers"] : [];
     return row({ name, ...option, aliases, scope: "gateway" });
   }),
-  ...["minSpare", "maxSpare", "maxThreads", "maxChildren", "maxRequests"].map((name) =>
-    row({ name, key: name, kind: "count", scope: "pool", about: "flup's pool of workers; not yet in force" }),
-  ),
+  ...POOL_OPTIONS,
+  ...PROCESS_OPTIONS,
 ];
 
 /** The options of one section, converted. Names are camelCase; what was not given is not there. */
@@ -94,8 +72,8 @@ export interface ServerSettings {
     readonly maxResponseHeader?: number;
   };
   readonly gateway: Partial<GatewayOptions>;
-  /** The keys of flup's pools that were given. */
-  readonly pool: Readonly<Record<string, number>>;
+  readonly pool: PoolOptions;
+  readonly process: ProcessOptions;
 }
 
 /**
@@ -108,9 +86,15 @@ export interface ServerSettings {
 export function readServerSettings(
   localConf: Conf,
   { placeOf }: Pick<FactoryAid, "placeOf">,
-  scopes: readonly OptionScope[] = ["listen", "app", "gateway", "pool"],
+  scopes: readonly OptionScope[] = ["listen", "app", "gateway", "pool", "process"],
 ): ServerSettings {
-  const settings: Record<OptionScope, Record<string, unknown>> = { listen: {}, app: {}, gateway: {}, pool: {} };
+  const settings: Record<OptionScope, Record<string, unknown>> = {
+    listen: {},
+    app: {},
+    gateway: {},
+    pool: {},
+    process: {},
+  };
   const known = SERVER_OPTIONS.filter(({ scope }) => scopes.includes(scope));
   for (const [key, text] of Object.entries(localConf)) {
     const option = known.find((option) => option.key === key || option.aliases.includes(key));
@@ -159,9 +143,4 @@ function convert(option: ServerOption, text: string, place: ReturnType<FactoryAi
       return wrong === undefined ? list : fail(`made of ${words?.join(", ")}`);
     }
   }
-}
-
-function row(given: Given): ServerOption {
-  const key = given.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return { key, aliases: [], default: undefined, ...given };
 }

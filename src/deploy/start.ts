@@ -1,10 +1,14 @@
 /** Starts what a configuration file describes: its app behind its server. */
-import { type Logger, silentLogger } from "../log.ts";
+import { type LogLevel, type Logger, silentLogger } from "../log.ts";
+import type { AppRecipe } from "./app-recipe.ts";
 import { BUILTINS } from "./builtins.ts";
-import type { Conf } from "./context.ts";
-import { create, nameOf } from "./create.ts";
+import type { FileTexts } from "./config-file.ts";
+import type { Conf, Context } from "./context.ts";
+import { type CreateOptions, create, nameOf } from "./create.ts";
+import type { GatewayWork } from "./gateway-work.ts";
 import { describe } from "./loader.ts";
-import type { RunningServer, StartServer } from "./servers.ts";
+import type { RunningServer, StartGateway, StartServer } from "./servers.ts";
+import { type SupervisedServer, startSupervised } from "./supervised.ts";
 
 export interface StartOptions {
   /** The section `[app:…]`, or one of its kin. Default "main". */
@@ -16,23 +20,59 @@ export interface StartOptions {
   /** Variables over `[DEFAULT]`. */
   readonly globalConf?: Conf | undefined;
   readonly log?: Logger | undefined;
+  /** What processes and threads of the server log by themselves. Default "info". */
+  readonly level?: LogLevel | undefined;
 }
 
 /**
  * Describes server and app, so that any fault of the file is found before code of the app runs, then creates both and
- * listens.
+ * listens. With workers the app is created in them alone.
  *
  * @throws ConfigError, ListenError
  */
-export async function start(file: string, options: StartOptions = {}): Promise<RunningServer> {
+export async function start(file: string, options: StartOptions = {}): Promise<RunningServer | SupervisedServer> {
+  const { log = silentLogger } = options;
+  const { server, app, recipe, surroundings } = read(file, options);
+  const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
+  const work = workOf(startServer, recipe, options);
+  if (work !== null) return await startSupervised(work, async () => await reread(file, options), log);
+  const made = await create(app, surroundings);
+  return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server));
+}
+
+interface Configuration {
+  readonly server: Context;
+  readonly app: Context;
+  readonly recipe: AppRecipe;
+  readonly surroundings: CreateOptions;
+}
+
+function read(file: string, options: StartOptions): Configuration {
   const { appName = "main", serverName = "main", relativeTo = process.cwd(), globalConf, log = silentLogger } = options;
-  const surroundings = { relativeTo, globalConf, log, builtins: BUILTINS };
+  const files: FileTexts = new Map();
+  const surroundings = { relativeTo, globalConf, files, log, builtins: BUILTINS };
   const uri = `config:${file.replaceAll("%", "%25").replaceAll("#", "%23")}`;
   const server = describe("server", uri, { ...surroundings, name: serverName });
   const app = describe("app", uri, { ...surroundings, name: appName });
-  const startServer = (await create(server, surroundings)) as StartServer;
-  const made = await create(app, surroundings);
-  return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server));
+  const recipe: AppRecipe = { from: "configuration", uri, name: appName, relativeTo, globalConf, files };
+  return { server, app, recipe, surroundings };
+}
+
+async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
+  const { server, recipe, surroundings } = read(file, options);
+  const work = workOf((await create(server, surroundings)) as StartServer | StartGateway, recipe, options);
+  if (work === null) throw new Error(`${nameOf(server)} is another kind of server: that needs a restart`);
+  return work;
+}
+
+/** Null for a server that takes the made app. */
+function workOf(
+  startServer: StartServer | StartGateway,
+  recipe: AppRecipe,
+  { level = "info" }: StartOptions,
+): GatewayWork | null {
+  if (!("plan" in startServer) || startServer.plan.mode === "single") return null;
+  return { plan: startServer.plan, recipe, level };
 }
 
 /** A server of another package may return anything; it is closed if it can be. */

@@ -1,6 +1,7 @@
 /** One socket and one binding: bytes in, bytes out, back-pressure, timeouts. */
 import { Socket } from "node:net";
 import type { AbortCode } from "../errors.ts";
+import type { RequestReport } from "../report.ts";
 import type { Binding, Creditor, Setting, Wire } from "./bindings/binding.ts";
 import { NEVER, type Timed } from "./deadlines.ts";
 import { Outflow, type OutflowOwner } from "./outflow.ts";
@@ -74,6 +75,18 @@ export class Connection implements Wire, Timed, OutflowOwner {
   drain(): void {
     this.#binding.drain();
     if (this.idle) this.shut();
+  }
+
+  /** Goes on as long as requests come. */
+  retire(): void {
+    if (this.idle && (this.#waiting === "request" || this.#waiting === "firstByte")) {
+      this.#waiting = "request";
+      this.#deadline = this.setting.clock.in(this.setting.options.retireIdle);
+    }
+  }
+
+  get requests(): readonly RequestReport[] {
+    return this.#binding.requests;
   }
 
   /** Ends our side and waits for the peer's end, so that nothing that is under way is answered by a reset. */
@@ -213,7 +226,7 @@ export class Connection implements Wire, Timed, OutflowOwner {
       this.#deadline = clock.in(options.headerTimeout);
     } else {
       this.#waiting = "request";
-      this.#deadline = clock.in(options.keepaliveTimeout);
+      this.#deadline = clock.in(this.setting.retiring ? options.retireIdle : options.keepaliveTimeout);
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Where the gateway listens: an address and port, a Unix socket's path, or a descriptor that is inherited. */
 import dns from "node:dns";
 import { readFileSync } from "node:fs";
-import { isIP, type Server } from "node:net";
+import cluster from "node:cluster";
+import { type AddressInfo, isIP, type Server } from "node:net";
 import type { Logger } from "../log.ts";
 import { bindUnixSocket, type UnixSocketAddress } from "./unix-socket.ts";
 
@@ -15,7 +16,13 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-export type ListenAddress = TcpAddress | UnixSocketAddress | { readonly fd: number };
+export interface DescriptorAddress {
+  readonly fd: number;
+  /** In a cluster's worker: the number is that of a descriptor of its own, not of one of its primary's. */
+  readonly exclusive?: boolean | undefined;
+}
+
+export type ListenAddress = TcpAddress | UnixSocketAddress | DescriptorAddress;
 
 export interface Bound {
   /**
@@ -42,9 +49,29 @@ export function bind(server: Server, address: ListenAddress, options: BindOption
   warnOfLowLimit(options);
   if (server.listening) server.listen(address); // Throws, before anything is done about a second path.
   if ("path" in address) return { close: bindUnixSocket(server, address, options) };
-  if ("fd" in address) server.listen({ fd: address.fd }, options.backlog);
+  if ("fd" in address) listenOnDescriptor(server, address, options.backlog);
   else listenOnTcp(server, address, options.backlog);
   return { close: () => {} };
+}
+
+/** For people: the path, `127.0.0.1:6500`, `descriptor 0`. */
+export function describeAddress(bound: AddressInfo | string | null, wanted: ListenAddress): string {
+  if ("path" in wanted) return wanted.path;
+  if ("fd" in wanted) return `descriptor ${wanted.fd}`;
+  if (bound === null || typeof bound === "string") return String(wanted.port);
+  return bound.family === "IPv6" ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+}
+
+/** Of all addresses net.Server asks a cluster's primary about descriptors even where it is told that they are exclusive. */
+function listenOnDescriptor(server: Server, { fd, exclusive = false }: DescriptorAddress, backlog: number): void {
+  const { isPrimary } = cluster;
+  const asked = cluster as { isPrimary: boolean };
+  if (exclusive) asked.isPrimary = true;
+  try {
+    server.listen({ fd }, backlog);
+  } finally {
+    asked.isPrimary = isPrimary;
+  }
 }
 
 function listenOnTcp(server: Server, address: TcpAddress, backlog: number): void {

@@ -48,6 +48,7 @@ export interface GatewayOptions {
   readonly drainAfterResponseTime: number;
   readonly badRecordsPerConnection: number;
   readonly gracefulTimeout: number;
+  readonly retireIdle: number;
   readonly halfClose: boolean;
 }
 
@@ -149,6 +150,12 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
     default: 30_000,
     min: 0,
     about: "how long requests may run on when the gateway closes",
+  },
+  retireIdle: {
+    kind: "ms",
+    default: 1_000,
+    min: 1,
+    about: "a gateway that another one replaces serves its kept connections until they are silent for so long",
   },
   halfClose: {
     kind: "boolean",

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Dispatcher, ProtocolName, Role } from "../exchange.ts";
 import { type Logger, silentLogger } from "../log.ts";
+import type { RequestReport } from "../report.ts";
 import type { Binding, Setting, Wire } from "./bindings/binding.ts";
 import { FastCgiBinding } from "./bindings/fastcgi.ts";
 import { ScgiBinding } from "./bindings/scgi.ts";
@@ -53,7 +54,7 @@ const LOGGED_REFUSALS = 100;
  */
 export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOwner {
   readonly options: GatewayOptions;
-  readonly setting: Setting & { draining: boolean };
+  readonly setting: Setting & { draining: boolean; retiring: boolean };
   readonly bind: (wire: Wire) => Binding;
   readonly #server: Server;
   readonly #peers: PeerGuard;
@@ -83,6 +84,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
       serves: serves ?? ((role) => options.roles.includes(role)),
       values: { ...ownValues(options, this.#maxConnections), ...values },
       draining: false,
+      retiring: false,
     };
     this.#server = createServer({ allowHalfOpen: true });
     this.#server.on("connection", (socket) => this.#accept(socket));
@@ -114,6 +116,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
    */
   listen(address: ListenAddress): this {
     this.setting.draining = false;
+    this.setting.retiring = false;
     this.#bound = bind(this.#server, address, { backlog: this.options.backlog, log: this.setting.log });
     return this;
   }
@@ -132,6 +135,39 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
       this.#grace ??= setTimeout(() => this.closeAllConnections(), gracefulTimeout).unref();
     }
     return this;
+  }
+
+  /**
+   * For a process that another one replaces, which listens on the same socket: takes no more connections, and serves
+   * those that are kept until they have been silent for `retireIdle`, since a request may be on its way to us. For the
+   * last quarter of `gracefulTimeout` it does as `close` does.
+   */
+  retire(callback?: (error?: Error) => void): this {
+    const { gracefulTimeout } = this.options;
+    this.#server.close(callback);
+    this.setting.retiring = true;
+    for (const connection of this.#connections) connection.retire();
+    if (gracefulTimeout > 0 && this.#connections.size > 0) {
+      const last = gracefulTimeout / 4;
+      this.#grace ??= setTimeout(() => this.#endRetirement(last), gracefulTimeout - last).unref();
+    }
+    return this;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** The requests that are open, the oldest first. */
+  get requests(): RequestReport[] {
+    const requests = [...this.#connections].flatMap((connection) => connection.requests);
+    return requests.sort((a, b) => a.since - b.since);
+  }
+
+  #endRetirement(left: number): void {
+    this.setting.draining = true;
+    for (const connection of this.#connections) connection.drain();
+    this.#grace = setTimeout(() => this.closeAllConnections(), left).unref();
   }
 
   /** Closes the connections on which no request is open. */

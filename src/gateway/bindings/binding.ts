@@ -2,6 +2,7 @@
 import type { AbortCode } from "../../errors.ts";
 import type { Dispatcher, Role } from "../../exchange.ts";
 import type { Logger } from "../../log.ts";
+import type { RequestReport } from "../../report.ts";
 import type { Counters } from "../counters.ts";
 import type { Deadlines } from "../deadlines.ts";
 import type { GatewayOptions } from "../options.ts";
@@ -21,6 +22,8 @@ export interface Setting {
   readonly values: Readonly<Record<string, string>>;
   /** The gateway closes: connections end with the requests that they have begun. */
   readonly draining: boolean;
+  /** Another process takes the new connections: those that are kept are served until they are idle. */
+  readonly retiring: boolean;
 }
 
 /** A connection as its binding sees it. */
@@ -68,6 +71,8 @@ export interface Binding {
   readonly buffered: number;
   /** Bytes of output that were not taken yet. */
   readonly pending: number;
+  /** Of the open requests those that an app has or will get; at most one unless they are multiplexed. */
+  readonly requests: readonly RequestReport[];
   receive(chunk: Uint8Array): void;
   take(): Uint8Array[];
   sweep(now: number): void;

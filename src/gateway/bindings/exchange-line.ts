@@ -13,18 +13,24 @@ import type {
   ResponseSink,
   Role,
 } from "../../exchange.ts";
+import type { RequestReport } from "../../report.ts";
 import { countAbort } from "../counters.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
+/** Characters of a URL in a status report. */
+const URL_SHOWN = 256;
 const STDERR_CUT = Buffer.from(" [cut]\n");
 const RETRY_SOON = [["Retry-After", "1"]] as const;
 
 export abstract class ExchangeLine implements ResponseSink, Creditor {
   protected readonly wire: Wire;
   protected params: Params | null = null;
+  #id = "";
+  /** The clock's tick in which it was dispatched. */
+  #begun = 0;
   /** The request was read to its end. */
   inputDone = false;
   /** The answer is complete, or nothing more is taken for it. */
@@ -84,10 +90,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     if (refusal !== null) this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
     else {
       try {
-        this.#sink = setting.dispatcher.dispatch(
-          { id: setting.requestIds.next(), protocol, role, params, multiplexed },
-          this,
-        );
+        this.#id = setting.requestIds.next();
+        this.#begun = clock.now;
+        this.#sink = setting.dispatcher.dispatch({ id: this.#id, protocol, role, params, multiplexed }, this);
       } catch (error) {
         setting.log.error(`dispatching a request failed: ${String(error)}`);
         if (!this.answered) this.#fail(500);
@@ -113,6 +118,20 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       return (error as RequestError).status;
     }
     return options.maxBodyBytes > 0 && this.#length > options.maxBodyBytes ? 413 : null;
+  }
+
+  /** For the status; null before an app has it, and once its answer is complete. */
+  get report(): RequestReport | null {
+    const { params } = this;
+    if (params === null || this.#id === "" || this.answered) return null;
+    const { clock } = this.wire.setting;
+    return {
+      id: this.#id,
+      method: variable(params, "REQUEST_METHOD") ?? "",
+      url: (variable(params, "REQUEST_URI") ?? "").slice(0, URL_SHOWN),
+      since: Date.now() - (clock.now - this.#begun) * clock.tick,
+      worker: this.#sink?.service?.worker ?? null,
+    };
   }
 
   // From the web server.

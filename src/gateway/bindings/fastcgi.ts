@@ -6,6 +6,7 @@ import type { FastCgiRequestEvent } from "../../protocol/fastcgi/events.ts";
 import { FastCgiReader } from "../../protocol/fastcgi/reader.ts";
 import { FastCgiWriter } from "../../protocol/fastcgi/writer.ts";
 import { NEVER } from "../deadlines.ts";
+import type { RequestReport } from "../../report.ts";
 import type { Binding, Wire } from "./binding.ts";
 import { FastCgiExchange, type FastCgiLine } from "./fastcgi-exchange.ts";
 
@@ -43,6 +44,10 @@ export class FastCgiBinding implements Binding, FastCgiLine {
 
   get awaitsInput(): boolean {
     return this.#open().some((exchange) => !exchange.inputDone);
+  }
+
+  get requests(): RequestReport[] {
+    return this.#open().flatMap((exchange) => exchange.report ?? []);
   }
 
   get buffered(): number {

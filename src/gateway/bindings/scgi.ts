@@ -3,6 +3,7 @@ import type { AbortCode } from "../../errors.ts";
 import type { Params } from "../../protocol/params.ts";
 import type { ScgiRequestEvent } from "../../protocol/scgi/events.ts";
 import { ScgiReader } from "../../protocol/scgi/reader.ts";
+import type { RequestReport } from "../../report.ts";
 import type { Binding, Wire } from "./binding.ts";
 import { ExchangeLine } from "./exchange-line.ts";
 
@@ -33,6 +34,11 @@ export class ScgiBinding implements Binding {
 
   get awaitsInput(): boolean {
     return this.#exchange !== null && !this.#exchange.inputDone;
+  }
+
+  get requests(): RequestReport[] {
+    const report = this.#exchange?.report ?? null;
+    return report === null ? [] : [report];
   }
 
   get buffered(): number {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-import { SERVER_OPTIONS, type ServerOption } from "../../../src/deploy/options.ts";
+import type { ServerOption } from "../../../src/deploy/option-row.ts";
+import { SERVER_OPTIONS } from "../../../src/deploy/options.ts";
 
 const docs = new URL("../../../docs/", import.meta.url);
 const { renderOptions } = (await import(new URL("options.mjs", docs).href)) as {

@@ -1,0 +1,122 @@
+/** What a [server:…] section asks for, as plain data: it is made once and sent to every process that serves it. */
+import { availableParallelism } from "node:os";
+
+import { ConfigError } from "../errors.ts";
+import type { ProtocolName } from "../exchange.ts";
+import type { ListenAddress } from "../gateway/listen-address.ts";
+import { GATEWAY_OPTIONS } from "../gateway/options.ts";
+import type { PoolLimits } from "../modes/supervision.ts";
+import type { Conf } from "./context.ts";
+import { asBool } from "./converters.ts";
+import type { FactoryAid } from "./create.ts";
+import { listenAddress } from "./listen.ts";
+import { SERVER_OPTIONS, type ServerSettings, readServerSettings } from "./options.ts";
+
+/** Where the app runs: beside the sockets, in worker threads, in gateway processes of its own. */
+export type Mode = "single" | "thread" | "fork";
+
+export interface GatewayPlan {
+  readonly protocol: ProtocolName;
+  readonly mode: Mode;
+  readonly address: ListenAddress;
+  /** Errors are shown with their stack. */
+  readonly debug: boolean;
+  readonly settings: ServerSettings;
+}
+
+export interface GatewayKind {
+  readonly protocol: ProtocolName;
+  readonly mode: Mode;
+  /** Where to listen if the section does not say: flup's SCGI servers have such a default. */
+  readonly listen?: ListenAddress | undefined;
+}
+
+export const TITLES: Readonly<Record<ProtocolName, string>> = { fastcgi: "FastCGI", scgi: "SCGI" };
+
+/** Those that mean nothing in a mode; the gateway of a single mode has no workers at all. */
+const WITHOUT_EFFECT: Readonly<Record<Exclude<Mode, "single">, readonly string[]>> = {
+  thread: ["maxChildren"],
+  fork: ["maxThreads", "concurrency", "queueLimit", "queueTimeout", "maxZombies"],
+};
+
+/** "No limit" where one is needed. Milliseconds; a timer cannot take more. */
+const FOREVER = 2 ** 31 - 1;
+/** What a process may take beyond `graceful_timeout` to be gone, and a thread's own process beyond the thread. */
+const EXIT_TIME = 10_000;
+
+/** @throws ConfigError CONFIG_UNKNOWN_OPTION, CONFIG_BAD_VALUE, CONFIG_DUPLICATE */
+export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, aid: FactoryAid): GatewayPlan {
+  const { protocol, mode, listen } = kind;
+  const settings = readServerSettings(localConf, aid);
+  const address = listenAddress(settings, aid, listen);
+  const debug = settings.app.debug ?? asBool(globalConf["debug"] ?? "false", aid.placeOf());
+  warnOfNoEffect(mode, settings, aid);
+  const plan = { protocol, mode, address, debug, settings };
+  if (mode !== "single") checkLimits(poolLimits(plan), aid);
+  return plan;
+}
+
+/** Of an option that is not the gateway's: what was given, else what the table says. */
+export function valueOf<Scope extends "pool" | "process", Name extends keyof ServerSettings[Scope] & string>(
+  { settings }: GatewayPlan,
+  scope: Scope,
+  name: Name,
+): Required<ServerSettings[Scope]>[Name] {
+  const option = SERVER_OPTIONS.find((option) => option.name === name && option.scope === scope)!;
+  const given = (settings[scope] as Record<string, unknown>)[name];
+  return (given ?? option.default) as Required<ServerSettings[Scope]>[Name];
+}
+
+/** How many workers: threads, or gateway processes. */
+export function poolLimits(plan: GatewayPlan): PoolLimits {
+  const manager = valueOf(plan, "pool", "poolManager");
+  const max = plan.mode === "fork" ? valueOf(plan, "pool", "maxChildren") : threadsAtMost(plan);
+  const minSpare = Math.min(max, valueOf(plan, "pool", "minSpare"));
+  return {
+    ...{ manager, max, minSpare, maxSpare: Math.min(max, valueOf(plan, "pool", "maxSpare")) },
+    idleTimeout: valueOf(plan, "pool", "idleTimeout"),
+    maxLifetime: valueOf(plan, "pool", "maxLifetime"),
+    maxMemory: valueOf(plan, "pool", "maxMemory"),
+    startTimeout: valueOf(plan, "pool", "startTimeout"),
+    stallTimeout: valueOf(plan, "pool", "stallTimeout"),
+    gracefulTimeout: gracefulTimeout(plan) + (plan.mode === "fork" ? EXIT_TIME : 0),
+  };
+}
+
+/** The one gateway process over the threads: it is there as long as the server, and given longer than its threads. */
+export function gatewayLimits(plan: GatewayPlan): PoolLimits {
+  const { startTimeout, stallTimeout } = poolLimits(plan);
+  return {
+    ...{ manager: "static", max: 1, minSpare: 1, maxSpare: 1, idleTimeout: FOREVER },
+    ...{ maxLifetime: 0, maxMemory: 0, stallTimeout, startTimeout: startTimeout + EXIT_TIME },
+    gracefulTimeout: gracefulTimeout(plan) + EXIT_TIME,
+  };
+}
+
+function gracefulTimeout({ settings }: GatewayPlan): number {
+  return (
+    (settings.gateway.gracefulTimeout ?? (GATEWAY_OPTIONS.gracefulTimeout.default as number)) || FOREVER - EXIT_TIME
+  );
+}
+
+/** flup's threads have no maximum. A static pool has no other number, and takes one for each processor. */
+function threadsAtMost(plan: GatewayPlan): number {
+  const max = valueOf(plan, "pool", "maxThreads");
+  if (max > 0) return max;
+  return valueOf(plan, "pool", "poolManager") === "static" ? availableParallelism() : Number.MAX_SAFE_INTEGER;
+}
+
+function checkLimits({ minSpare, maxSpare }: PoolLimits, { placeOf }: FactoryAid): void {
+  if (minSpare <= maxSpare) return;
+  const message = `minSpare (${minSpare}) is more than maxSpare (${maxSpare})`;
+  throw new ConfigError("CONFIG_BAD_VALUE", message, placeOf("minSpare"));
+}
+
+function warnOfNoEffect(mode: Mode, { pool, process }: ServerSettings, { log, placeOf }: FactoryAid): void {
+  const names = Object.keys({ ...pool, ...(mode === "single" ? process : {}) });
+  const idle = mode === "single" ? names : names.filter((name) => WITHOUT_EFFECT[mode].includes(name));
+  if (idle.length === 0) return;
+  const keys = SERVER_OPTIONS.filter(({ name }) => idle.includes(name)).map(({ key }) => key);
+  const { file, line, section } = placeOf();
+  log.warn(`${file}:${line} [${section}] ${keys.join(", ")}: no effect in the ${mode} mode`);
+}

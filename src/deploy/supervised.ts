@@ -1,0 +1,52 @@
+/** A server with a supervisor: what starts it, and what can be asked of it while it runs. */
+import type { Logger } from "../log.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { runsAsRoot } from "../supervisor/surroundings.ts";
+import { type GatewayWork, siteOf } from "./gateway-work.ts";
+import { TITLES } from "./plan.ts";
+import type { RunningServer } from "./servers.ts";
+
+/** Beside what any server can do. */
+export interface SupervisedServer extends RunningServer {
+  /** Reads the configuration anew and changes over without a gap. Rejects with why not; what served goes on. */
+  reload(): Promise<void>;
+  reopenLogs(): void;
+  /** One worker more or less. */
+  resize(delta: 1 | -1): void;
+  /** Into the slow log. */
+  dumpStacks(): void;
+  /** Ends all processes at once. */
+  kill(): void;
+}
+
+/** @throws ListenError; what the configuration or the app fails with */
+export async function startSupervised(
+  work: GatewayWork,
+  reread: () => Promise<GatewayWork>,
+  log: Logger,
+): Promise<SupervisedServer> {
+  const { protocol, mode, settings } = work.plan;
+  if (runsAsRoot(settings.process.user)) {
+    log.warn('THE APP RUNS AS ROOT: write "user = www-data", or another account, into the server\'s section');
+  }
+  const supervisor = new Supervisor<GatewayWork>({
+    entry: new URL("./gateway-main.js", import.meta.url),
+    site: siteOf(work),
+    reread: async () => {
+      const next = await reread();
+      if (next.plan.mode === mode) return siteOf(next);
+      throw new Error(`a change of the mode, from ${mode} to ${next.plan.mode}, needs a restart`);
+    },
+    log,
+  });
+  await supervisor.start();
+  return {
+    where: `${TITLES[protocol]} on ${supervisor.where}`,
+    close: async () => await supervisor.close(),
+    reload: async () => await supervisor.reload(),
+    reopenLogs: () => supervisor.reopenLogs(),
+    resize: (delta) => supervisor.resize(delta),
+    dumpStacks: () => supervisor.dumpStacks(),
+    kill: () => supervisor.kill(),
+  };
+}

@@ -1,0 +1,133 @@
+/** The supervisor's end of one gateway process. */
+import cluster, { type Worker } from "node:cluster";
+
+import { reviveError } from "../carried-error.ts";
+import type { ProcessReport, WorkerState } from "../report.ts";
+import { type ToGateway, type ToSupervisor } from "./messages.ts";
+
+export interface GatewayProcessSetup<Work> {
+  /** Script that calls `serveUnderSupervisor`. */
+  readonly entry: URL;
+  /** Number of the listening socket's descriptor here. */
+  readonly listener: number;
+  readonly id: number;
+  readonly generation: number;
+  readonly replaces: number | null;
+  readonly maxRequests: number;
+  /** Bytes; 0 for node's own limit. */
+  readonly maxHeap: number;
+  readonly work: Work;
+  /** Something is to be decided upon: it is ready, failed or gone, or asks for a replacement. */
+  readonly changed: (process: GatewayProcess<Work>) => void;
+  readonly heard: (process: GatewayProcess<Work>, message: ToSupervisor) => void;
+}
+
+export class GatewayProcess<Work> {
+  readonly id: number;
+  readonly replaces: number | null;
+  readonly startedAt: number = Date.now();
+  generation: number;
+  state: WorkerState = "starting";
+  since: number = this.startedAt;
+  heardAt: number = this.startedAt;
+  busyAt: number = this.startedAt;
+  report: ProcessReport | null = null;
+  /** Why it could not start. */
+  failure: Error | null = null;
+  /** It was ready at some time. */
+  served = false;
+  gone = false;
+  /** It retires after so many requests; 0 for never. */
+  maxRequests: number;
+  readonly #worker: Worker;
+  readonly #setup: GatewayProcessSetup<Work>;
+
+  constructor(setup: GatewayProcessSetup<Work>) {
+    this.#setup = setup;
+    this.id = setup.id;
+    this.generation = setup.generation;
+    this.replaces = setup.replaces;
+    this.maxRequests = setup.maxRequests;
+    cluster.setupPrimary({
+      exec: setup.entry.pathname,
+      args: [],
+      execArgv: setup.maxHeap === 0 ? [] : [`--max-old-space-size=${Math.ceil(setup.maxHeap / 2 ** 20)}`],
+      serialization: "advanced",
+      // The fifth is LISTENER_FD.
+      stdio: ["ignore", "inherit", "inherit", "ipc", setup.listener],
+    });
+    this.#worker = cluster.fork();
+    this.#worker.on("message", (message: ToSupervisor) => this.#hear(message));
+    this.#worker.on("error", (error: Error) => (this.failure ??= error));
+    this.#worker.on("exit", (code: number | null, signal: string | null) => this.#exited(code, signal));
+  }
+
+  get pid(): number {
+    return this.#worker.process.pid ?? 0;
+  }
+
+  /** Why it is gone, for people; "" for a process that was told to go and did. */
+  ending = "";
+
+  send(message: ToGateway<Work>): void {
+    if (this.gone || !this.#worker.isConnected()) return;
+    // What cannot be sent is for a process that is about to be gone.
+    this.#worker.send(message, undefined, () => {});
+  }
+
+  drain(handOver: boolean): void {
+    this.#enter("draining");
+    this.send({ type: "drain", handOver });
+  }
+
+  kill(): void {
+    this.#enter("killed");
+    this.#worker.process.kill("SIGKILL");
+  }
+
+  #enter(state: WorkerState): void {
+    this.state = state;
+    this.since = Date.now();
+  }
+
+  #hear(message: ToSupervisor): void {
+    this.heardAt = Date.now();
+    switch (message.type) {
+      case "here": {
+        const { id, generation, work } = this.#setup;
+        this.send({ type: "serve", worker: id, generation, work });
+        return;
+      }
+      case "ready":
+        if (this.state === "starting") this.#enter("ready");
+        this.served = true;
+        this.#setup.changed(this);
+        return;
+      case "failed":
+        this.failure = reviveError(message.error);
+        return;
+      case "report":
+        this.report = message.report;
+        if (message.report.inFlight > 0) this.busyAt = this.heardAt;
+        break;
+      case "leaving":
+        if (this.state === "ready") this.#enter("draining");
+        this.#setup.changed(this);
+        return;
+      case "worn":
+        // Any limit that it has surely passed: retirement knows one way only.
+        this.maxRequests = 1;
+        break;
+      case "reloaded":
+      case "reloadFailed":
+      case "slow":
+    }
+    this.#setup.heard(this, message);
+  }
+
+  #exited(code: number | null, signal: string | null): void {
+    this.gone = true;
+    this.ending = signal === null ? (code === 0 ? "" : `exit code ${code}`) : signal;
+    this.#setup.changed(this);
+  }
+}

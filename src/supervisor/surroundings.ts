@@ -1,0 +1,77 @@
+/** Who a gateway process is and where it works: applied once, before any code of the app is loaded. */
+import { readFileSync } from "node:fs";
+
+import { ConfigError } from "../errors.ts";
+import { groupId, userId } from "../gateway/accounts.ts";
+
+export interface ProcessSurroundings {
+  /** Name or number. */
+  readonly user?: string | undefined;
+  /** Name or number; the user's own group where only a user is given. */
+  readonly group?: string | undefined;
+  readonly chdir?: string | undefined;
+  readonly umask?: number | undefined;
+}
+
+/**
+ * Gives up what rights there are for those of `user` and `group`, for good; then changes to the directory.
+ *
+ * @throws ConfigError CONFIG_BAD_VALUE for what cannot be had
+ */
+export function enterSurroundings({ user, group, chdir, umask }: ProcessSurroundings): void {
+  if (umask !== undefined) process.umask(umask);
+  const account = user === undefined ? undefined : attempt("user", () => findAccount(user));
+  const gid = group === undefined ? account?.gid : attempt("group", () => groupId(group));
+  if (account !== undefined && gid === undefined) {
+    throw new ConfigError("CONFIG_BAD_VALUE", `user ${user} is not in /etc/passwd: a group is needed too`, {
+      key: "user",
+    });
+  }
+  if (gid !== undefined) attempt("group", () => changeGroups(gid, account?.name));
+  if (account !== undefined) attempt("user", () => process.setuid!(account.uid));
+  if (chdir !== undefined) attempt("chdir", () => process.chdir(chdir));
+}
+
+/** True where the app would run with all rights of the system and nobody has said that it should. */
+export function runsAsRoot(user: string | undefined): boolean {
+  return process.getuid?.() === 0 && user === undefined;
+}
+
+/** Missing in the types of Node 20. */
+interface Initgroups {
+  initgroups(user: string, group: number): void;
+}
+
+interface Account {
+  readonly uid: number;
+  /** Of an account that has a name. */
+  readonly name?: string | undefined;
+  readonly gid?: number | undefined;
+}
+
+function findAccount(user: string): Account {
+  const uid = userId(user);
+  for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
+    const [name, , number, gid] = line.split(":");
+    if (Number(number) === uid && (name === user || /^\d+$/.test(user))) return { uid, name, gid: Number(gid) };
+  }
+  return { uid };
+}
+
+/** The other groups of the user come along; without a user there are no others. Both is for root to do. */
+function changeGroups(gid: number, name: string | undefined): void {
+  if (process.geteuid!() === 0) {
+    if (name === undefined) process.setgroups!([gid]);
+    else (process as unknown as Initgroups).initgroups(name, gid);
+  }
+  process.setgid!(gid);
+}
+
+function attempt<Result>(key: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new ConfigError("CONFIG_BAD_VALUE", `${message} (as uid ${process.geteuid!()})`, { key }, { cause: error });
+  }
+}

@@ -1,0 +1,121 @@
+/** What goes wrong in one worker, while 16 connections are busy: only what that worker had in hand may suffer. */
+import { afterEach, describe, expect, it } from "vitest";
+
+import { BusyConnections } from "../support/busy-connections.ts";
+import { type Mode, type Protocol, SupervisedServer, until } from "../support/supervised.ts";
+
+const WORKERS = 4;
+const POOL = { pm: "static", maxChildren: WORKERS, maxThreads: WORKERS, concurrency: 16 };
+/** Detection is tested with a limit that a busy machine does not reach by itself. */
+const STALL = { stall_timeout: "2s", slowlog_timeout: "500ms" };
+
+let server: SupervisedServer | undefined;
+let busy: BusyConnections | undefined;
+
+afterEach(async () => {
+  await busy?.stop();
+  await server?.stop();
+  busy = server = undefined;
+});
+
+interface Fault {
+  readonly name: string;
+  readonly path: string;
+  readonly options?: Readonly<Record<string, string | number>>;
+  /** What the client of the culprit gets: a status, or "error" where the connection is lost. */
+  readonly thread: number | "error";
+  readonly fork: number | "error";
+  /** The worker is gone and was replaced. */
+  readonly replaced: boolean;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: "throws", path: "/throw", thread: 500, fork: 500, replaced: false },
+  { name: "throws in a timer", path: "/throw-later", thread: 500, fork: "error", replaced: true },
+  { name: "has a rejection that nobody handles", path: "/reject-later", thread: 500, fork: "error", replaced: true },
+  { name: "calls process.exit", path: "/exit", thread: 500, fork: "error", replaced: true },
+  { name: "never leaves a loop", path: "/loop", options: STALL, thread: 504, fork: "error", replaced: true },
+  { name: "fills the heap", path: "/heap", options: { max_heap: "48m" }, thread: 500, fork: "error", replaced: true },
+  {
+    name: "sleeps in execSync",
+    path: "/exec-sleep?n=6000",
+    options: STALL,
+    thread: 504,
+    fork: "error",
+    replaced: true,
+  },
+];
+
+const FORK_ONLY: readonly Omit<Fault, "thread">[] = [
+  { name: "is killed by SIGKILL", path: "/kill", fork: "error", replaced: true },
+  { name: "is stopped by SIGSTOP", path: "/stop", options: STALL, fork: "error", replaced: true },
+];
+
+const PROTOCOLS: readonly Protocol[] = ["fastcgi", "scgi"];
+const cases = PROTOCOLS.flatMap((protocol) => [
+  ...FAULTS.map((fault): [Protocol, Mode, string, Omit<Fault, "thread" | "fork">, number | "error"] => [
+    ...([protocol, "thread", fault.name, fault, fault.thread] as const),
+  ]),
+  ...[...FAULTS, ...FORK_ONLY].map(
+    (fault): [Protocol, Mode, string, Omit<Fault, "thread" | "fork">, number | "error"] => [
+      ...([protocol, "fork", fault.name, fault, fault.fork] as const),
+    ],
+  ),
+]);
+
+describe("with 16 busy connections, a worker", () => {
+  it.for(cases)(
+    "over %s in %s mode that %s takes only its own requests",
+    async ([protocol, mode, , fault, outcome]) => {
+      server = await SupervisedServer.start({ mode, protocol, server: { ...POOL, ...fault.options } });
+      busy = new BusyConnections(server.target, protocol);
+      await until(
+        () => busy!.answered > 100,
+        () => "the connections to be busy",
+      );
+      const before = await workersOf(server);
+
+      const reply = await server.try(fault.path);
+      expect("error" in reply ? "error" : reply.status).toBe(outcome);
+
+      const strong = Date.now() + 10_000;
+      await until(
+        async () => {
+          const now = await workersOf(server!);
+          return now.size === WORKERS && (!fault.replaced || [...before].some((worker) => !now.has(worker)));
+        },
+        () => `four workers, one of them new:\n${server!.output}`,
+        strong - Date.now(),
+      );
+      const answered = busy.answered;
+      await until(
+        () => busy!.answered > answered + 100,
+        () => "the connections to go on",
+      );
+      await busy.stop();
+
+      // One worker had about a quarter of what was in hand; in forking mode as many as the kernel had given it.
+      const { failures, closed } = busy;
+      const culprits = new Set(failures.map(({ on }) => on).filter((on) => on !== ""));
+      if (!fault.replaced) expect(failures).toEqual([]);
+      if (mode === "thread") {
+        expect(closed).toBe(0);
+        expect(failures.filter(({ what }) => what !== outcome)).toEqual([]);
+        expect(failures.length).toBeLessThanOrEqual(16 / 2);
+      } else {
+        expect(culprits.size).toBeLessThanOrEqual(1);
+        expect(failures.length).toBeLessThanOrEqual(16);
+      }
+    },
+  );
+});
+
+/** Those that answer, each by "pid thread". */
+async function workersOf(server: SupervisedServer): Promise<Set<string>> {
+  const seen = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    const reply = await server.try("/wait?n=1");
+    if (!("error" in reply) && reply.status === 200) seen.add(reply.body.trim());
+  }
+  return seen;
+}

@@ -1,0 +1,247 @@
+/** What changes while requests are being served: reloads, recycling, killed workers, signals. */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { afterEach, describe, expect, it } from "vitest";
+
+import { BusyConnections } from "../support/busy-connections.ts";
+import { type Front, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
+import { HttpLoad } from "../support/http-load.ts";
+import { type Mode, type Protocol, SupervisedServer, sleep, until } from "../support/supervised.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const MODES: readonly Mode[] = ["thread", "fork"];
+const PROTOCOLS: readonly Protocol[] = ["fastcgi", "scgi"];
+const both = MODES.flatMap((mode) => PROTOCOLS.map((protocol): [Mode, Protocol] => [mode, protocol]));
+/** GETs that take a while, downloads, and POSTs, which no front sends twice. */
+const PATHS = ["/wait?n=5", "/download?n=100000", "/upload"];
+
+let server: SupervisedServer | undefined;
+let front: Front | undefined;
+
+afterEach(async () => {
+  await front?.stop();
+  await server?.stop();
+  front = server = undefined;
+});
+
+describe("a reload", () => {
+  it.for(both)(
+    "in %s mode over %s, twenty times under load, fails no request",
+    { timeout: 120_000 },
+    async ([mode, protocol]) => {
+      server = await SupervisedServer.start({
+        mode,
+        protocol,
+        server: { pm: "static", maxThreads: 2, maxChildren: 2 },
+      });
+      const busy = new BusyConnections(server.target, protocol, { paths: PATHS });
+      for (let version = 1; version <= 20; version++) {
+        await server.configure({ app: { version } });
+        await server.reload();
+        expect((await server.who()).version).toBe(String(version));
+      }
+      await busy.stop();
+      expect(busy.failures).toEqual([]);
+      expect(busy.answered).toBeGreaterThan(200);
+      expect(server.output).not.toMatch(/ error /);
+    },
+  );
+
+  it.for(MODES)("in %s mode that cannot load the app leaves the old one serving and says why", async (mode) => {
+    server = await SupervisedServer.start({ mode, app: { version: 1 } });
+    await server.configure({ app: { version: 2, fail: "on purpose" } });
+    const from = server.output.length;
+    await server.reload();
+    expect(server.output.slice(from)).toMatch(/reload failed.*told to fail: on purpose/s);
+    expect((await server.who()).version).toBe("1");
+    await server.configure({ app: { version: 3 } });
+    await server.reload();
+    expect((await server.who()).version).toBe("3");
+  });
+
+  it.for(MODES)(
+    "in %s mode of a broken configuration leaves the old one serving and names file and line",
+    async (mode) => {
+      server = await SupervisedServer.start({ mode, app: { version: 1 } });
+      await server.configure({ server: { max_body_byte: 7 } });
+      const from = server.output.length;
+      await server.reload();
+      expect(server.output.slice(from)).toMatch(/reload failed.*CONFIG_UNKNOWN_OPTION.*app\.ini:\d+/s);
+      expect((await server.who()).version).toBe("1");
+    },
+  );
+
+  it.for(MODES)("in %s mode changes to another address", async (mode) => {
+    server = await SupervisedServer.start({ mode });
+    const path = join(server.directory, "other.sock");
+    await server.configure({ server: { socket: path } });
+    await server.reload();
+    const files = await readdir(server.directory);
+    expect(files).toContain("other.sock");
+    expect(files).not.toContain("app.sock");
+  });
+
+  const fronts: [ServerName, string, Mode][] = (["nginx", "lighttpd", "apache"] as const).flatMap((name) =>
+    MODES.map((mode): [ServerName, string, Mode] => [
+      name,
+      name === "apache" ? "apache-examples/mod_proxy_fcgi-unix.conf" : `examples/${name}/fastcgi-unix.conf`,
+      mode,
+    ]),
+  );
+  it.for(fronts)(
+    "behind %s with %s in %s mode fails no request",
+    { timeout: 120_000 },
+    async ([name, config, mode], { skip }) => {
+      skip(!INSTALLED.has(name), `${name} is not installed`);
+      server = await SupervisedServer.start({ mode, server: { pm: "static", maxThreads: 2, maxChildren: 2 } });
+      const socket = (server.target as { path: string }).path;
+      front = await startWebServer({ name, config: join(ROOT, config), values: { BACKEND_PORT: 0, SOCKET: socket } });
+      const load = new HttpLoad(front.url, { paths: PATHS });
+      for (let version = 1; version <= 10; version++) {
+        await server.configure({ app: { version } });
+        await server.reload();
+      }
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      expect(load.answered).toBeGreaterThan(100);
+    },
+  );
+});
+
+describe("recycling", () => {
+  it.for(both)(
+    "in %s mode over %s after maxRequests fails no request",
+    { timeout: 60_000 },
+    async ([mode, protocol]) => {
+      server = await SupervisedServer.start({
+        ...{ mode, protocol },
+        server: { pm: "static", maxThreads: 2, maxChildren: 2, maxRequests: 150 },
+      });
+      const busy = new BusyConnections(server.target, protocol, { paths: PATHS });
+      const seen = new Set<string>();
+      await until(
+        async () => {
+          const { pid, thread } = await server!.who();
+          return seen.add(`${pid} ${thread}`).size > 6;
+        },
+        () => `six workers to be replaced: ${[...seen].join(", ")}\n${server!.output}`,
+        50_000,
+      );
+      await busy.stop();
+      expect(busy.failures).toEqual([]);
+    },
+  );
+});
+
+describe("signals", () => {
+  it.for(MODES)("SIGTERM in %s mode lets what is in hand finish, and ends with 0", async (mode) => {
+    server = await SupervisedServer.start({ mode });
+    const slow = server.ask("/wait?n=1500");
+    await sleep(300);
+    const { directory } = server;
+    const stopped = server.stop();
+    await sleep(300);
+    await expect(stat(join(directory, "app.sock"))).rejects.toMatchObject({ code: "ENOENT" });
+    expect((await slow).status).toBe(200);
+    expect(await stopped).toBe(0);
+  });
+
+  it.for(MODES)("a second SIGTERM in %s mode ends everything at once", async (mode) => {
+    server = await SupervisedServer.start({ mode });
+    const slow = server.try("/wait?n=20000");
+    await sleep(300);
+    const children = await server.children();
+    server.signal("SIGTERM");
+    await sleep(200);
+    expect(await server.stop("SIGTERM")).toBe(143);
+    expect(await slow).toHaveProperty("error");
+    await until(
+      () => children.every((pid) => !alive(pid)),
+      () => "the processes to be gone",
+    );
+  });
+
+  it.for(MODES)("SIGTTIN and SIGTTOU in %s mode make one worker more or less", async (mode) => {
+    server = await SupervisedServer.start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } });
+    const workers = async (): Promise<number> => {
+      const seen = new Set<string>();
+      const replies = await Promise.all(Array.from({ length: 24 }, async () => await server!.try("/wait?n=30")));
+      for (const reply of replies) if ("body" in reply) seen.add(reply.body);
+      return seen.size;
+    };
+    expect(await workers()).toBe(1);
+    server.signal("SIGTTIN");
+    await until(
+      async () => (await workers()) === 2,
+      () => `two workers\n${server!.output}`,
+    );
+    server.signal("SIGTTOU");
+    await until(
+      async () => (await workers()) === 1,
+      () => `one worker\n${server!.output}`,
+    );
+  });
+});
+
+describe("an app that fails to load", () => {
+  it.for(MODES)("in %s mode ends serve with its error and is not started again", async (mode) => {
+    server = await SupervisedServer.start({ mode, app: { fail: "at once" } });
+    expect(server.output).toContain("told to fail: at once");
+    expect(server.process.exitCode).toBe(1);
+    expect(await readdir(server.directory)).not.toContain("app.sock");
+  });
+});
+
+describe("killing", () => {
+  it(
+    "a random worker of the forking mode every second leaves the rest serving, and nothing behind",
+    { timeout: 60_000 },
+    async () => {
+      server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 4 } });
+      const before = await descriptors(server.process.pid!);
+      const busy = new BusyConnections(server.target, "fastcgi", { count: 8 });
+      for (let i = 0; i < 12; i++) {
+        await sleep(1000);
+        const children = await server.children();
+        process.kill(children[Math.floor(Math.random() * children.length)]!, "SIGKILL");
+      }
+      await until(
+        async () => (await server!.children()).length === 4,
+        () => "four workers",
+      );
+      await busy.stop();
+      // Eight connections on four workers: two of them, on average, are the victim's.
+      expect(busy.failures.length).toBeLessThanOrEqual(12 * 8);
+      expect(busy.answered).toBeGreaterThan(1000);
+      expect((await server.who()).version).toBe("0");
+      expect(Math.abs((await descriptors(server.process.pid!)) - before)).toBeLessThanOrEqual(4);
+    },
+  );
+
+  it.for(MODES)("the supervisor of the %s mode ends its workers, once they have answered", async (mode) => {
+    server = await SupervisedServer.start({ mode });
+    const children = await server.children();
+    const slow = server.ask("/wait?n=1000");
+    await sleep(300);
+    server.signal("SIGKILL");
+    expect((await slow).status).toBe(200);
+    await until(
+      () => children.every((pid) => !alive(pid)),
+      () => "the processes to be gone",
+    );
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function descriptors(pid: number): Promise<number> {
+  return (await readdir(`/proc/${pid}/fd`)).length;
+}

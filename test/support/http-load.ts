@@ -1,0 +1,50 @@
+/** A steady load of HTTP requests through a web server, and what failed of it. */
+import { Agent, request } from "node:http";
+
+export class HttpLoad {
+  answered = 0;
+  readonly failures: { readonly path: string; readonly what: number | string }[] = [];
+  readonly #origin: URL;
+  readonly #agent: Agent;
+  readonly #loops: Promise<void>[] = [];
+  #running = true;
+
+  constructor(origin: string, { count = 8, paths }: { count?: number; paths: readonly string[] }) {
+    this.#origin = new URL(origin);
+    this.#agent = new Agent({ keepAlive: true, maxSockets: count });
+    for (let i = 0; i < count; i++) this.#loops.push(this.#loop(i, paths));
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#loops);
+    this.#agent.destroy();
+  }
+
+  async #loop(first: number, paths: readonly string[]): Promise<void> {
+    for (let turn = first; this.#running; turn++) {
+      const path = paths[turn % paths.length]!;
+      const what = await this.#once(path);
+      if (what === 200) this.answered++;
+      else this.failures.push({ path, what });
+    }
+  }
+
+  async #once(path: string): Promise<number | string> {
+    const upload = path.startsWith("/upload");
+    const { hostname, port } = this.#origin;
+    return await new Promise((resolve) => {
+      const outgoing = request({
+        ...{ hostname, port, path, agent: this.#agent, method: upload ? "POST" : "GET", timeout: 20_000 },
+      });
+      outgoing.on("response", (response) => {
+        response.resume();
+        response.on("end", () => resolve(response.complete ? response.statusCode! : "incomplete"));
+        response.on("error", (error) => resolve(String(error)));
+      });
+      outgoing.on("timeout", () => outgoing.destroy(new Error("timeout")));
+      outgoing.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      outgoing.end(upload ? Buffer.alloc(10_000, "u") : undefined);
+    });
+  }
+}

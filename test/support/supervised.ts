@@ -1,0 +1,188 @@
+/** `propylon serve` with workers, on the app that goes wrong on demand. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+import { fastCgiRequest } from "../../dist/client/fastcgi-request.js";
+import { scgiRequest } from "../../dist/client/scgi-request.js";
+import { freePort } from "./front.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export type Mode = "thread" | "fork";
+export type Protocol = "fastcgi" | "scgi";
+export type Target = { readonly path: string } | { readonly port: number };
+
+export interface Reply {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Serving {
+  readonly mode: Mode;
+  readonly protocol?: Protocol;
+  readonly transport?: "unix" | "tcp";
+  /** Lines of the server's section. */
+  readonly server?: Readonly<Record<string, string | number>>;
+  /** Lines of the app's section. */
+  readonly app?: Readonly<Record<string, string | number>>;
+}
+
+const NAMES = { fastcgi: "fcgi", scgi: "scgi" };
+
+export class SupervisedServer {
+  readonly directory: string;
+  readonly target: Target;
+  readonly protocol: Protocol;
+  readonly #serving: Serving;
+  #child: ChildProcess | null = null;
+  output = "";
+
+  private constructor(directory: string, target: Target, serving: Serving) {
+    this.directory = directory;
+    this.target = target;
+    this.protocol = serving.protocol ?? "fastcgi";
+    this.#serving = serving;
+  }
+
+  /** Resolves when it serves, or has ended. */
+  static async start(serving: Serving): Promise<SupervisedServer> {
+    const directory = await mkdtemp(join(tmpdir(), "propylon-workers-"));
+    await chmod(directory, 0o755);
+    await cp(join(ROOT, "test/support/apps/faulty.js"), join(directory, "faulty.js"));
+    await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
+    const target = serving.transport === "tcp" ? { port: await freePort() } : { path: join(directory, "app.sock") };
+    const server = new SupervisedServer(directory, target, serving);
+    await server.configure();
+    await server.#launch();
+    return server;
+  }
+
+  get file(): string {
+    return join(this.directory, "app.ini");
+  }
+
+  get process(): ChildProcess {
+    return this.#child!;
+  }
+
+  /** Writes the configuration anew, changed where `changes` says so. */
+  async configure(changes: Pick<Serving, "server" | "app"> = {}): Promise<void> {
+    const { mode, server = {}, app = {} } = this.#serving;
+    const listen =
+      "path" in this.target ? `socket = ${this.target.path}\nsocket_mode = 0666` : `port = ${this.target.port}`;
+    const lines = (options: Readonly<Record<string, string | number>>): string =>
+      Object.entries(options)
+        .map(([key, value]) => `${key} = ${value}\n`)
+        .join("");
+    await writeFile(
+      this.file,
+      `[app:main]\nuse = call:./faulty.js:makeApp\n${lines({ ...app, ...changes.app })}\n` +
+        `[server:main]\nuse = egg:propylon#${NAMES[this.protocol]}_${mode}\n${listen}\n` +
+        lines({ start_timeout: 20, ...server, ...changes.server }),
+    );
+  }
+
+  async ask(path: string, { method = "GET", body }: { method?: string; body?: Uint8Array } = {}): Promise<Reply> {
+    const request = { params: variables(path, method, body?.length ?? 0), headTimeout: 30_000, ...(body && { body }) };
+    const answer = await (this.protocol === "fastcgi" ? fastCgiRequest : scgiRequest)(this.target, request);
+    return { status: answer.status, body: await text(answer.body) };
+  }
+
+  /** As `ask`; a connection that fails is an answer too. */
+  async try(path: string): Promise<Reply | { readonly error: string }> {
+    return await this.ask(path).catch((error: unknown) => ({
+      error: String((error as { code?: string }).code ?? error),
+    }));
+  }
+
+  /** Who answers: pid and thread, and the version that the app was configured with. */
+  async who(): Promise<{ pid: number; thread: number; version: string }> {
+    return JSON.parse((await this.ask("/who")).body) as { pid: number; thread: number; version: string };
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.process.kill(name);
+  }
+
+  /** Waits for `pattern` in the output from `from` on; gives where to go on looking. */
+  async said(pattern: RegExp, from = 0): Promise<number> {
+    await until(
+      () => pattern.test(this.output.slice(from)),
+      () => `${pattern} in\n${this.output.slice(from)}`,
+    );
+    return this.output.length;
+  }
+
+  async reload(): Promise<void> {
+    const from = this.output.length;
+    this.signal("SIGHUP");
+    await this.said(/reloaded$|reload failed/m, from);
+  }
+
+  /** Processes below the supervisor. */
+  async children(): Promise<number[]> {
+    const list = await readFile(`/proc/${this.process.pid}/task/${this.process.pid}/children`, "utf8");
+    return list.trim().split(/\s+/).filter(Boolean).map(Number);
+  }
+
+  /** Gives the exit code. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    const child = this.process;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await Promise.race([once(child, "exit"), sleep(20_000)]);
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    }
+    await rm(this.directory, { recursive: true, force: true });
+    return child.exitCode;
+  }
+
+  async #launch(): Promise<void> {
+    const child = spawn(process.execPath, [join(ROOT, "bin/propylon.js"), "serve", "-v", this.file], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    child.stdout.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
+    child.stderr.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
+    await until(
+      () => this.output.includes("Serving ") || child.exitCode !== null || child.signalCode !== null,
+      () => `the server to start:\n${this.output}`,
+    );
+  }
+}
+
+export function variables(path: string, method = "GET", length = 0): [string, string][] {
+  const [pathInfo = "", query = ""] = path.split("?");
+  return [
+    ...(length > 0
+      ? [["CONTENT_LENGTH", String(length)] as [string, string]]
+      : [["CONTENT_LENGTH", "0"] as [string, string]]),
+    ["SCGI", "1"],
+    ["REQUEST_METHOD", method],
+    ["REQUEST_URI", path],
+    ["SCRIPT_NAME", ""],
+    ["PATH_INFO", pathInfo],
+    ["QUERY_STRING", query],
+    ["SERVER_PROTOCOL", "HTTP/1.1"],
+    ["SERVER_NAME", "www.example.test"],
+    ["SERVER_PORT", "80"],
+    ["REMOTE_ADDR", "192.0.2.1"],
+  ];
+}
+
+export async function until(condition: () => unknown, what: () => string, limit = 20_000): Promise<void> {
+  const end = Date.now() + limit;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${what()}`);
+    await sleep(20);
+  }
+}
+
+export async function sleep(milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
