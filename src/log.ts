@@ -23,11 +23,16 @@ const MAX_LINE = 16 * 1024;
  * Messages of a lower level than `level` are dropped.
  */
 export function stderrLogger(level: LogLevel = "info"): Logger {
+  return lineLogger(level, (line) => void process.stderr.write(line));
+}
+
+/** As `stderrLogger`, to where `write` puts a line. */
+export function lineLogger(level: LogLevel, write: (line: string) => void): Logger {
   const limit = LEVELS.indexOf(level);
   const at = (name: LogLevel): ((message: string) => void) =>
     LEVELS.indexOf(name) > limit
       ? ignore
-      : (message) => void process.stderr.write(`${new Date().toISOString()} ${name} ${escapeControls(message)}\n`);
+      : (message) => write(`${new Date().toISOString()} ${name} ${escapeControls(message)}\n`);
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }
 

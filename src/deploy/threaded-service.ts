@@ -1,6 +1,59 @@
+/** The gateway process of the threaded mode: it owns every socket, and runs no code of the app. */
 import type { Logger } from "../log.ts";
+import { ThreadPool, type ThreadPoolOptions } from "../modes/threads/pool.ts";
+import { LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
 import type { GatewayWork } from "./gateway-work.ts";
-export async function threadedService(_duty: Duty<GatewayWork>, _log: Logger): Promise<GatewayService<GatewayWork>> {
-  throw new Error("no");
+import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
+import { closeGateway, gatewayReport, openGateway } from "./servers.ts";
+
+export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
+  const { work, generation } = duty;
+  const pool = new ThreadPool<GatewayWork>({
+    entry: new URL("./thread-main.js", import.meta.url),
+    options: poolOptions(work.plan),
+    log,
+    slow: async () => {},
+    exhausted: () => duty.worn("there are as many threads as max_zombies allows that cannot be ended"),
+  });
+  await pool.start(work, generation);
+  const gateway = await openGateway(work.plan, {
+    dispatcher: pool,
+    address: { fd: LISTENER_FD, exclusive: true },
+    log,
+  });
+  return {
+    reload: async (work, generation) => await pool.reload(work, generation, poolOptions(work.plan)),
+    drain: async (handOver) => {
+      await closeGateway(gateway, handOver);
+      await pool.close();
+    },
+    // A thread in a call that does not end keeps exit() waiting for it.
+    exit: () => void (pool.zombies > 0 ? process.kill(process.pid, "SIGKILL") : process.exit()),
+    resize: (delta) => pool.resize(delta),
+    reopenLogs: () => {},
+    dumpStacks: () => pool.dumpStacks(),
+    report: () => {
+      const report = gatewayReport(gateway);
+      const { workers, queue, zombies, counters } = pool;
+      return {
+        ...report,
+        counters: { ...report.counters, ...counters },
+        threads: { workers, queue, zombies },
+      };
+    },
+  };
+}
+
+function poolOptions(plan: GatewayPlan): ThreadPoolOptions {
+  return {
+    limits: poolLimits(plan),
+    concurrency: valueOf(plan, "pool", "concurrency"),
+    queueLimit: valueOf(plan, "pool", "queueLimit"),
+    queueTimeout: valueOf(plan, "pool", "queueTimeout"),
+    maxRequests: valueOf(plan, "pool", "maxRequests"),
+    maxHeap: Math.ceil(valueOf(plan, "pool", "maxHeap") / 2 ** 20),
+    maxZombies: valueOf(plan, "pool", "maxZombies"),
+    slowlogTimeout: valueOf(plan, "pool", "slowlogTimeout"),
+  };
 }

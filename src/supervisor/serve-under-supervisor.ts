@@ -16,6 +16,8 @@ export interface GatewayService<Work> {
   reload(work: Work, generation: number): Promise<void>;
   /** Resolves when nothing is in hand any more and the app has put away what is its. */
   drain(handOver: boolean): Promise<void>;
+  /** Ends the process once it is drained. Default: `process.exit()`. */
+  exit?(): void;
   resize(delta: 1 | -1): void;
   reopenLogs(): void;
   dumpStacks(): void;
@@ -71,7 +73,8 @@ export function serveUnderSupervisor<Work>(
       () => {
         report();
         if (process.connected) process.disconnect();
-        process.exit();
+        if (service?.exit === undefined) process.exit();
+        service.exit();
       },
       (error: unknown) => {
         log().error(String(error));

@@ -6,6 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 
+import { EARLY_DEATH, StartFailures } from "../modes/start-failures.ts";
 import { reviveError } from "../carried-error.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
 import type { Logger } from "../log.ts";
@@ -57,8 +58,8 @@ interface Generation<Work> {
 
 /** How often the pool is looked at when nothing happens. Milliseconds. */
 const TICK = 250;
-/** A process that dies sooner after it was ready has failed to start. Milliseconds. */
-const EARLY_DEATH = 1000;
+/** Milliseconds. */
+const PAUSE = 2000;
 /** A process that was not heard of for so long is in some call that does not end. Milliseconds. */
 const SILENT = 2500;
 /** The share of its time in which a loop that has no time for more is not idle. */
@@ -80,10 +81,8 @@ export class Supervisor<Work> {
   #lastGeneration = 0;
   #lastProcess = 0;
   #extra = 0;
-  #failures = 0;
-  #failedAt = 0;
-  #nextFailures = 0;
-  #failure: Error | null = null;
+  readonly #failures = new StartFailures();
+  #lookedAt = Date.now();
   #stopping = false;
   #timer: NodeJS.Timeout | null = null;
   /** The reload that is under way; the next one begins when it has ended. */
@@ -138,9 +137,9 @@ export class Supervisor<Work> {
   }
 
   get backoff(): { readonly failures: number; readonly until: number | null; readonly error: string | null } {
-    const failures = this.#failures;
+    const { count: failures, at, error } = this.#failures;
     if (failures === 0) return { failures, until: null, error: null };
-    return { failures, until: this.#failedAt + backOff(failures), error: this.#failure?.message ?? null };
+    return { failures, until: at + backOff(failures), error: error?.message ?? null };
   }
 
   /** Sums over all processes that ever were, beside the supervisor's own. */
@@ -243,7 +242,7 @@ export class Supervisor<Work> {
     const generation = ++this.#lastGeneration;
     this.#generations.set(generation, { site, listener });
     this.#next = generation;
-    this.#nextFailures = 0;
+    this.#failures.nextChanged();
     const decided = this.#decision();
     this.#look();
     await decided;
@@ -271,7 +270,10 @@ export class Supervisor<Work> {
 
   #look(): void {
     const now = Date.now();
-    if ([...this.#processes.values()].some((each) => isSteady(each, this.#failedAt, now))) this.#failures = 0;
+    // This process was stopped for so long: nobody is to blame for not having been heard.
+    if (now - this.#lookedAt > PAUSE) for (const process of this.#processes.values()) process.heardAt = now;
+    this.#lookedAt = now;
+    this.#failures.look(this.#processes.values(), now);
     for (const action of supervise(this.#view(now), now)) this.#perform(action);
     this.#forget();
     if (this.#stopping && this.#processes.size === 0) this.#stopped?.();
@@ -285,9 +287,9 @@ export class Supervisor<Work> {
       next: this.#next,
       workers: [...this.#processes.values()].map((process) => viewOf(process, now, idle)),
       waiting: 0,
-      failures: this.#failures,
-      failedAt: this.#failedAt,
-      nextFailures: this.#nextFailures,
+      failures: this.#failures.count,
+      failedAt: this.#failures.at,
+      nextFailures: this.#failures.ofNext,
       stopping: this.#stopping,
     };
   }
@@ -325,11 +327,15 @@ export class Supervisor<Work> {
       case "promote":
         this.#generation = action.generation;
         this.#next = null;
+        this.#failures.nextChanged();
         this.#decided?.(null);
         return;
-      case "abandon":
+      case "abandon": {
+        const { error } = this.#failures;
         this.#next = null;
-        this.#decided?.(this.#failure ?? new Error("no process of the new generation came up"));
+        this.#failures.nextChanged();
+        this.#decided?.(error ?? new Error("no process of the new generation came up"));
+      }
     }
   }
 
@@ -402,33 +408,29 @@ export class Supervisor<Work> {
     this.#look();
   }
 
-  #failed({ pid, generation, failure }: GatewayProcess<Work>, what: string): void {
-    this.#failures++;
-    this.#failedAt = Date.now();
-    this.#failure = failure ?? new Error(`gateway process ${pid} ${what}`);
-    if (generation === this.#next) this.#nextFailures++;
+  #failed(process: GatewayProcess<Work>, what: string): void {
+    const error = process.failure ?? new Error(`gateway process ${process.pid} ${what}`);
+    this.#failures.add(process, this.#next, error);
     // Of a reload, and of the first start, whoever asked for it is told.
-    else this.#setup.log.error(`a gateway process failed: ${this.#failure.message}`);
+    if (process.generation !== this.#next) this.#setup.log.error(`a gateway process failed: ${error.message}`);
   }
 
-  /** Lets go of generations that have no processes any more, and of their sockets unless another one has them. */
+  /** Lets go of sockets for which no process will be started any more, and of generations that are gone. */
   #forget(): void {
-    const used = new Set([this.#generation, this.#next]);
-    for (const { generation } of this.#processes.values()) used.add(generation);
-    for (const [number, { listener }] of this.#generations) {
-      if (used.has(number)) continue;
-      this.#generations.delete(number);
-      if (![...this.#generations.values()].some((other) => other.listener === listener)) listener.close();
+    const startable = [this.#generation, this.#next].flatMap((number) => this.#generations.get(number ?? 0) ?? []);
+    const alive = new Set([...this.#processes.values()].map(({ generation }) => generation));
+    for (const [number, generation] of this.#generations) {
+      if (startable.includes(generation)) continue;
+      if (startable.length > 0 && !startable.some(({ listener }) => listener === generation.listener)) {
+        generation.listener.close();
+      }
+      if (!alive.has(number)) this.#generations.delete(number);
     }
   }
 
   #tellAll(message: Parameters<GatewayProcess<Work>["send"]>[0]): void {
     for (const process of this.#processes.values()) process.send(message);
   }
-}
-
-function isSteady({ state, since }: { state: string; since: number }, failedAt: number, now: number): boolean {
-  return state === "ready" && since > failedAt && now - since > EARLY_DEATH;
 }
 
 /** `processors`: so many of them have nothing to do but what these processes give them. */

@@ -75,7 +75,7 @@ describe("a reload", () => {
   it.for(MODES)("in %s mode changes to another address", async (mode) => {
     server = await SupervisedServer.start({ mode });
     const path = join(server.directory, "other.sock");
-    await server.configure({ server: { socket: path } });
+    await server.configure({ socket: path });
     await server.reload();
     const files = await readdir(server.directory);
     expect(files).toContain("other.sock");
@@ -118,7 +118,7 @@ describe("recycling", () => {
         ...{ mode, protocol },
         server: { pm: "static", maxThreads: 2, maxChildren: 2, maxRequests: 150 },
       });
-      const busy = new BusyConnections(server.target, protocol, { paths: PATHS });
+      const busy = new BusyConnections(server.target, protocol, { paths: PATHS, perConnection: 30 });
       const seen = new Set<string>();
       await until(
         async () => {

@@ -71,10 +71,12 @@ export class SupervisedServer {
   }
 
   /** Writes the configuration anew, changed where `changes` says so. */
-  async configure(changes: Pick<Serving, "server" | "app"> = {}): Promise<void> {
+  async configure(changes: Pick<Serving, "server" | "app"> & { readonly socket?: string } = {}): Promise<void> {
     const { mode, server = {}, app = {} } = this.#serving;
     const listen =
-      "path" in this.target ? `socket = ${this.target.path}\nsocket_mode = 0666` : `port = ${this.target.port}`;
+      "path" in this.target
+        ? `socket = ${changes.socket ?? this.target.path}\nsocket_mode = 0666`
+        : `port = ${this.target.port}`;
     const lines = (options: Readonly<Record<string, string | number>>): string =>
       Object.entries(options)
         .map(([key, value]) => `${key} = ${value}\n`)

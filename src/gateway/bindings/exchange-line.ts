@@ -1,7 +1,7 @@
 /** One exchange as the gateway sees it: the rules of body, answer and timeouts that both protocols share. */
 import { announcedLength } from "../../cgi/body-framing.ts";
 import { errorAnswer } from "../../cgi/error-page.ts";
-import { variable } from "../../cgi/variables.ts";
+import { requestLine, variable } from "../../cgi/variables.ts";
 import type { AbortCode, RequestError } from "../../errors.ts";
 import type {
   FailStatus,
@@ -20,8 +20,6 @@ import type { Creditor, Wire } from "./binding.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
-/** Characters of a URL in a status report. */
-const URL_SHOWN = 256;
 const STDERR_CUT = Buffer.from(" [cut]\n");
 const RETRY_SOON = [["Retry-After", "1"]] as const;
 
@@ -127,8 +125,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     const { clock } = this.wire.setting;
     return {
       id: this.#id,
-      method: variable(params, "REQUEST_METHOD") ?? "",
-      url: (variable(params, "REQUEST_URI") ?? "").slice(0, URL_SHOWN),
+      ...requestLine(params),
       since: Date.now() - (clock.now - this.#begun) * clock.tick,
       worker: this.#sink?.service?.worker ?? null,
     };

@@ -1,0 +1,45 @@
+/** What a worker thread runs: the app, made by its recipe, at the end of the gateway's line. */
+import { writeSync } from "node:fs";
+import { workerData } from "node:worker_threads";
+
+import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
+import { carryError } from "../carried-error.ts";
+import { type Logger, lineLogger } from "../log.ts";
+import { FarEnd } from "../modes/threads/far-end.ts";
+import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
+import { makeApp } from "./app-recipe.ts";
+import type { GatewayWork } from "./gateway-work.ts";
+import { appDispatcher } from "./servers.ts";
+
+/** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
+const FAILURE_GRACE = 5_000;
+
+const data = workerData as ThreadData<GatewayWork>;
+const { plan, recipe, level } = data.work;
+// The thread's own standard error passes through the main thread, and is lost with the thread.
+const log: Logger = lineLogger(level, (line) => writeSync(2, line));
+const worker: WorkerInfo = { id: data.id, generation: data.generation, mode: "thread" };
+let end: FarEnd | null = null;
+
+process.on("uncaughtException", (error, origin) => {
+  if (end === null) return failed(error);
+  log.error(`${origin} in worker thread ${data.id}: ${error instanceof Error ? error.stack : String(error)}`);
+  process.exitCode = 1;
+  setTimeout(() => process.exit(1), FAILURE_GRACE).unref();
+  end.leave();
+});
+
+try {
+  const app = await makeApp(recipe, log);
+  await runStartHooks(worker);
+  const stop = async (): Promise<void> =>
+    await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
+  end = new FarEnd(data, { dispatcher: appDispatcher(plan, app, log), stop });
+} catch (error) {
+  failed(error);
+}
+
+function failed(error: unknown): void {
+  data.port.postMessage({ failed: carryError(error) } satisfies FromThread);
+  process.exit(1);
+}

@@ -1,0 +1,176 @@
+/** The worker thread's end: batches become calls of a dispatcher, what comes back becomes batches. */
+import { getHeapStatistics } from "node:v8";
+import { type MessagePort } from "node:worker_threads";
+
+import type {
+  Dispatcher,
+  RequestEvent,
+  RequestHead,
+  RequestSink,
+  ResponseEvent,
+  ResponseSink,
+} from "../../exchange.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { FromThread, ThreadData, ToThread } from "./messages.ts";
+import { BatchWriter, type RequestListener, readRequests } from "./wire.ts";
+
+/** A batch is sent at this size although the turn is not over. Bytes. */
+const FULL_BATCH = 512 * 1024;
+
+export interface ThreadService {
+  readonly dispatcher: Dispatcher;
+  /** The last request is answered: puts away what the app holds. The thread exits afterwards. */
+  readonly stop: () => Promise<void>;
+}
+
+export class FarEnd implements RequestListener {
+  readonly #port: MessagePort;
+  readonly #heartbeat: Heartbeat;
+  readonly #service: ThreadService;
+  readonly #open = new Map<number, FarExchange>();
+  readonly #writer = new BatchWriter();
+  #scheduled = false;
+  #draining = false;
+
+  constructor({ port, shared }: Pick<ThreadData<unknown>, "port" | "shared">, service: ThreadService) {
+    this.#port = port;
+    this.#heartbeat = new Heartbeat(shared);
+    this.#service = service;
+    port.on("message", (message: ToThread) => this.#hear(message));
+    this.#tell("ready");
+  }
+
+  /** Lets the others take what comes, answers what is in hand, and exits. */
+  leave(): void {
+    this.#tell("leaving");
+    this.#drain();
+  }
+
+  // For the batches: RequestListener.
+
+  request(number: number, head: RequestHead): void {
+    this.#heartbeat.started = number;
+    const exchange = new FarExchange(this, number);
+    this.#open.set(number, exchange);
+    exchange.sink = this.#service.dispatcher.dispatch(head, exchange);
+  }
+
+  event(number: number, event: RequestEvent): void {
+    this.#open.get(number)?.receive(event);
+  }
+
+  // For the exchanges.
+
+  send(number: number, event: ResponseEvent): void {
+    this.#writer.responseEvent(number, event);
+    if (this.#writer.size >= FULL_BATCH) this.#flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => this.#flush());
+    }
+  }
+
+  forget(number: number): void {
+    this.#open.delete(number);
+    if (this.#draining && this.#open.size === 0) this.#exit();
+  }
+
+  #hear(message: ToThread): void {
+    if (typeof message === "number") {
+      const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
+      this.#heartbeat.answer(message, heap, external);
+    } else if (message === "drain") this.#drain();
+    else {
+      // What is answered meanwhile leaves at the end, all at once.
+      const wasScheduled = this.#scheduled;
+      this.#scheduled = true;
+      readRequests(message, this);
+      this.#scheduled = wasScheduled;
+      if (!wasScheduled && !this.#writer.empty) this.#flush();
+    }
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#writer.empty) return;
+    const batch = this.#writer.take();
+    this.#port.postMessage(batch, [...batch.moved]);
+  }
+
+  #tell(message: Exclude<FromThread, object>): void {
+    this.#port.postMessage(message);
+  }
+
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    if (this.#open.size === 0) this.#exit();
+  }
+
+  #exit(): void {
+    this.#flush();
+    void this.#service.stop().finally(() => {
+      this.#flush();
+      // An app that still holds a timer or a socket is no reason to stay.
+      process.exit(0);
+    });
+  }
+}
+
+/** One exchange in the worker. It is over when both sides have ended and nothing of the answer is under way. */
+class FarExchange implements ResponseSink {
+  sink: RequestSink | null = null;
+  readonly #end: FarEnd;
+  readonly #number: number;
+  #answered = false;
+  #received = false;
+  /** Bytes of the answer that were not credited. */
+  #underway = 0;
+  #over = false;
+
+  constructor(end: FarEnd, number: number) {
+    this.#end = end;
+    this.#number = number;
+  }
+
+  /** From the app. */
+  send(event: ResponseEvent): void {
+    if (this.#over) return;
+    if (event.type === "body") this.#underway += event.chunk.length;
+    this.#end.send(this.#number, event);
+    if (event.type === "fail") this.#finish();
+    if (event.type !== "end") return;
+    this.#answered = true;
+    this.#check();
+  }
+
+  /** From the gateway. */
+  receive(event: RequestEvent): void {
+    this.sink?.send(event);
+    switch (event.type) {
+      case "bodyEnd":
+        this.#received = true;
+        break;
+      case "credit":
+        this.#underway -= event.bytes;
+        break;
+      case "abort":
+        return this.#finish();
+      case "body":
+      case "data":
+      case "dataEnd":
+        return;
+    }
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#answered && this.#received && this.#underway <= 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#end.forget(this.#number);
+  }
+}

@@ -1,0 +1,28 @@
+/** What a gateway's thread and a worker thread say to each other beside batches of events. */
+import type { MessagePort } from "node:worker_threads";
+
+import type { CarriedError } from "../../carried-error.ts";
+import type { Batch } from "./wire.ts";
+
+/** `workerData` of a thread. `Work` is what it is to run: data that only the thread's own side knows. */
+export interface ThreadData<Work> {
+  readonly port: MessagePort;
+  /** Of a `Heartbeat`. */
+  readonly shared: SharedArrayBuffer;
+  readonly id: number;
+  readonly generation: number;
+  readonly work: Work;
+}
+
+/** To the worker: events, a ping's number, or the word to finish and go. */
+export type ToThread = Batch | number | "drain";
+
+/** From the worker: events, or what it is up to. */
+export type FromThread =
+  | Batch
+  /** The app is loaded. */
+  | "ready"
+  /** It is about to go of its own accord, and begins with nothing that comes from now on. */
+  | "leaving"
+  /** It cannot run the app. */
+  | { readonly failed: CarriedError };

@@ -1,0 +1,133 @@
+/** One exchange on the gateway's side: in the queue, then on its way to and from a worker thread. */
+import type {
+  FailStatus,
+  RequestEvent,
+  RequestHead,
+  RequestSink,
+  ResponseEvent,
+  ResponseSink,
+  Service,
+} from "../../exchange.ts";
+
+/** The worker thread that has an exchange. */
+export interface ExchangeCarrier {
+  readonly id: number;
+  /** Towards the app. */
+  carry(number: number, event: RequestEvent): void;
+  /** Its answer is complete: the thread has room for another one. */
+  answered(exchange: ThreadExchange): void;
+  /** Both sides have ended. */
+  forget(exchange: ThreadExchange): void;
+}
+
+/** Who hears of an exchange that ends while it waits. */
+export interface ExchangeQueue {
+  leave(exchange: ThreadExchange): void;
+}
+
+export class ThreadExchange implements RequestSink {
+  readonly head: RequestHead;
+  readonly begunAt: number = Date.now();
+  /** Its number in the thread that has it. */
+  number = 0;
+  service: Service | null = null;
+  /** It was put into the slow log. */
+  slow = false;
+  readonly #response: ResponseSink;
+  readonly #queue: ExchangeQueue;
+  #carrier: ExchangeCarrier | null = null;
+  /**
+   * What came for it as long as nothing but the end of its body did, or while it waits: so that it can be given to
+   * another thread. The gateway's window bounds it.
+   */
+  #early: RequestEvent[] | null = [];
+  #answered = false;
+  #received = false;
+
+  constructor(head: RequestHead, response: ResponseSink, queue: ExchangeQueue) {
+    this.head = head;
+    this.#response = response;
+    this.#queue = queue;
+  }
+
+  /** Nothing of the answer is to come. */
+  get isAnswered(): boolean {
+    return this.#answered;
+  }
+
+  /** A thread has it from now on; it has been told the head. */
+  assign(carrier: ExchangeCarrier, number: number): void {
+    this.#carrier = carrier;
+    this.number = number;
+    this.service = { worker: carrier.id, waited: Date.now() - this.begunAt };
+    for (const event of this.#early!) carrier.carry(number, event);
+    this.#early = isPlain(this.#early!) ? this.#early : null;
+  }
+
+  /** Back into the queue, from a thread that has not seen it. False if too much of it was sent there already. */
+  withdraw(): boolean {
+    if (this.#early === null || this.#answered) return false;
+    this.#carrier = null;
+    this.service = null;
+    return true;
+  }
+
+  /** From the gateway: RequestSink. */
+  send(event: RequestEvent): void {
+    if (event.type === "bodyEnd") this.#received = true;
+    if (this.#carrier === null) return this.#whileNobodyHasIt(event);
+    if (this.#early !== null) {
+      if (event.type === "bodyEnd") this.#early.push(event);
+      else this.#early = null;
+    }
+    this.#carrier.carry(this.number, event);
+    if (event.type === "abort") this.#over();
+    else if (this.#answered && this.#received) this.#carrier.forget(this);
+  }
+
+  /** From the app. */
+  receive(event: ResponseEvent): void {
+    this.#early = null;
+    this.#response.send(event);
+    if (event.type === "fail") this.#over();
+    else if (event.type === "end") {
+      this.#answered = true;
+      this.#carrier?.answered(this);
+      if (this.#received) this.#carrier?.forget(this);
+    }
+  }
+
+  /** Nobody answers it any more: before the head the gateway does with `status`, after it the answer is broken off. */
+  fail(status: FailStatus): void {
+    if (!this.#answered) this.#response.send({ type: "fail", status });
+    this.#over();
+  }
+
+  #whileNobodyHasIt(event: RequestEvent): void {
+    if (this.#answered) {
+      // The rest of a request that nobody reads.
+      if (event.type === "body" || event.type === "data") {
+        this.#response.send({ type: "credit", bytes: event.chunk.length });
+      }
+      return;
+    }
+    if (event.type === "abort") {
+      this.#answered = true;
+      this.#queue.leave(this);
+    } else this.#early!.push(event);
+  }
+
+  #over(): void {
+    const carrier = this.#carrier;
+    this.#carrier = null;
+    if (!this.#answered) {
+      this.#answered = true;
+      carrier?.answered(this);
+    }
+    carrier?.forget(this);
+  }
+}
+
+function isPlain(events: readonly RequestEvent[]): boolean {
+  return events.every(({ type }) => type === "bodyEnd");
+}
