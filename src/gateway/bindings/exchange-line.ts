@@ -14,7 +14,7 @@ import type {
   Role,
 } from "../../exchange.ts";
 import type { RequestReport } from "../../report.ts";
-import { countAbort } from "../counters.ts";
+import { countAbort, countFailure } from "../counters.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
 
@@ -36,6 +36,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The answer is complete, or nothing more is taken for it. */
   answered = false;
   protected appStatus = 0;
+  /** It is refused for want of room, and only for that. */
+  protected overloaded = false;
   /** Nothing happens any more but credit for bytes on their way. */
   protected over = false;
   /** While the head is read its deadline, then that of the next body byte, after the answer that of the drain. */
@@ -87,8 +89,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     counters.requests++;
     this.#openStreams = role === "responder" ? 1 : role === "filter" ? 2 : 0;
     const refusal = this.#refusalOf(params);
-    if (refusal !== null) this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
-    else {
+    if (refusal !== null) {
+      this.overloaded = refusal === 503;
+      this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
+    } else {
       try {
         this.#id = setting.requestIds.next();
         this.#begun = clock.now;
@@ -262,6 +266,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
         this.#endAnswer();
         break;
       case "fail":
+        countFailure(this.wire.setting.counters, event.status);
         return this.#fail(event.status);
     }
     this.wire.touch();
@@ -318,8 +323,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   }
 
   #fail(status: FailStatus): void {
-    if (this.#headSent) this.#breakOff();
-    else this.refuse(status, status === 503 ? RETRY_SOON : []);
+    if (this.#headSent) return this.#breakOff();
+    this.overloaded = status === 503;
+    this.refuse(status, status === 503 ? RETRY_SOON : []);
   }
 
   #breakOff(): void {
