@@ -17,6 +17,7 @@ import type { RequestReport } from "../../report.ts";
 import { countAbort, countFailure } from "../counters.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
+import { Tally } from "./tally.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
@@ -66,9 +67,12 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #stderrBytes = 0;
   /** Ticks spent waiting for the body, for `minBodyRate`. */
   #waited = 0;
+  /** Until its record is written; null without an access log. */
+  #tally: Tally | null;
 
   constructor(wire: Wire) {
     this.wire = wire;
+    this.#tally = wire.setting.accessLog === null ? null : new Tally();
   }
 
   protected abstract writeHead(block: string): void;
@@ -200,6 +204,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#headSent = true;
     this.writeHead(block);
     const headOnly = this.params !== null && variable(this.params, "REQUEST_METHOD") === "HEAD";
+    if (this.#tally !== null) {
+      this.#tally.status = status;
+      this.#tally.bytes = headOnly ? 0 : body.length;
+    }
     if (!headOnly) this.writeBody(Buffer.from(body, "latin1"));
     this.#endAnswer();
   }
@@ -228,10 +236,14 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   }
 
   abandon(code: AbortCode): void {
-    if (this.over && this.#made + this.#underway === 0) return;
+    const unsent = this.#made + this.#underway;
+    if (this.over && unsent === 0) return;
+    const whole = this.answered && unsent === 0;
     this.over = true;
     this.answered = true;
     this.#abandonApp(code);
+    this.#tally?.abandoned(code);
+    this.#record(!whole);
   }
 
   // From the app.
@@ -246,12 +258,14 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
         if (this.#headSent) return;
         this.#headSent = true;
         this.#headDeadline = NEVER;
+        if (this.#tally !== null) this.#tally.status = event.status;
         this.writeHead(event.block);
         break;
       case "body":
         if (!this.#headSent || event.chunk.length === 0) return;
         if (this.#made + this.#underway === 0) this.wire.owe(this);
         this.#made += event.chunk.length;
+        if (this.#tally !== null) this.#tally.bytes += event.chunk.length;
         this.writeBody(event.chunk);
         break;
       case "stderr":
@@ -285,6 +299,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#underway = 0;
     const more = this.#made > 0;
     if (bytes > 0) this.#tell({ type: "credit", bytes });
+    if (this.over && !more) this.#record(false);
     return more;
   }
 
@@ -294,6 +309,17 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.over = true;
     if (!this.#bodyEnded) this.#abandonApp("BODY_TIMEOUT");
     this.writeEnd();
+    if (this.#made + this.#underway === 0) this.#record(false);
+  }
+
+  /** The exchange is over and its last byte has left, or never will. */
+  #record(aborted: boolean): void {
+    const tally = this.#tally;
+    // Without params and an answer it never was a request.
+    if (tally === null || (this.params === null && !this.#headSent)) return;
+    this.#tally = null;
+    tally.service ??= this.#sink?.service ?? null;
+    this.wire.setting.accessLog?.(tally.record(this.#id, this.params, this.#made + this.#underway, aborted));
   }
 
   #endBody(): void {
@@ -333,6 +359,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.over = true;
     this.#letGo();
     this.wire.setting.counters.brokenAnswers++;
+    this.#record(true);
     this.breakOff();
   }
 
@@ -366,6 +393,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #abandonApp(code: AbortCode): void {
     this.#letGo();
     if (this.#sink === null) return;
+    if (this.#tally !== null) this.#tally.service = this.#sink.service ?? null;
     countAbort(this.wire.setting.counters, code);
     this.wire.setting.log.debug(`a request was ended before its time: ${code}`);
     this.#tell({ type: "abort", code });
