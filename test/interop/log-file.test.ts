@@ -25,7 +25,7 @@ const SCRIPT = `
 it("keeps the lines of several processes whole, in a file and in a pipe that they share", async () => {
   const directory = mkdtempSync(join(tmpdir(), "log-file-"));
   const path = join(directory, "access.log");
-  const letters = [..."abc"];
+  const letters = ["a", "b", "c"];
   const all = (to: string): string =>
     letters.map((letter) => `"${process.execPath}" --input-type=module -e '${SCRIPT}' ${to} ${letter} &`).join(" ");
   const [, { stdout }] = await Promise.all([

@@ -121,7 +121,7 @@ describe("a log file", () => {
       writes.push(bytes);
       return bytes.length;
     });
-    const lines = [..."abcdef"].map((letter) => letter.repeat(1500));
+    const lines = ["a", "b", "c", "d", "e", "f"].map((letter) => letter.repeat(1500));
     lines.push("long".repeat(2000));
     for (const line of lines) file.write(line);
     file.close();
