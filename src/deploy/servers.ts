@@ -68,8 +68,14 @@ export async function startGateway(plan: GatewayPlan, app: AppHandler, log: Logg
 
 /** Runs the app in this thread. */
 export function appDispatcher({ settings, debug }: GatewayPlan, app: AppHandler, log: Logger): Dispatcher {
-  const { mount = "auto", captureConsole = false, conflictingHeaders = "merge", maxResponseHeader } = settings.app;
-  const options = { mount, debug, captureConsole, conflictingHeaders, log, app };
+  const {
+    mount = "auto",
+    captureConsole = false,
+    requestContext = false,
+    conflictingHeaders = "merge",
+    maxResponseHeader,
+  } = settings.app;
+  const options = { mount, debug, captureConsole, requestContext, conflictingHeaders, log, app };
   return singleMode({ ...options, maxResponseHeader: maxResponseHeader ?? 65_536 });
 }
 

@@ -79,7 +79,10 @@ describe("a server with an access log", () => {
 
   it("does not start with a file that cannot be opened, or a directive that is unknown", async () => {
     const nowhere = begin({ accessLog: join(directory, "none", "access.log") });
-    await expect(nowhere).rejects.toMatchObject({ code: "CONFIG_BAD_VALUE", message: expect.stringContaining("ENOENT") });
+    await expect(nowhere).rejects.toMatchObject({
+      code: "CONFIG_BAD_VALUE",
+      message: expect.stringContaining("ENOENT"),
+    });
     await expect(begin({ accessLog: path, accessLogFormat: "%h %y" })).rejects.toMatchObject({
       code: "CONFIG_BAD_VALUE",
       message: expect.stringContaining('"%y"'),
