@@ -89,6 +89,12 @@ effect: the app runs in one thread. In the library they do not exist.
 
 ${table(of("pool"))}
 
+## Processes and logs
+
+The single mode has the access log alone.
+
+${table(of("process"))}
+
 ## The HTTP server
 
 \`package:propylon#http\` (\`egg:Paste#http\`), for development, has \`host\` (default \`127.0.0.1\`) and \`port\`

@@ -92,6 +92,25 @@ export interface Service {
   readonly waited: number;
 }
 
+/** An exchange that is over, for an access log. */
+export interface ExchangeRecord {
+  /** "" for a request that no app got to see. */
+  readonly id: string;
+  /** Null where the variables could not be read. */
+  readonly params: Params | null;
+  /** Of the answer; 499 where the web server left before there was one. */
+  readonly status: number;
+  /** Of the answer's body, as far as they have left. */
+  readonly bytes: number;
+  /** The answer did not come to its end, or not all of it has left. */
+  readonly aborted: boolean;
+  /** Milliseconds since 1970. */
+  readonly begun: number;
+  /** Milliseconds, with a fraction, until the last byte has left. */
+  readonly duration: number;
+  readonly service: Service | null;
+}
+
 /** The far end of the answer's line. `send` never throws, may be called before `dispatch` has returned. */
 export interface ResponseSink {
   send(event: ResponseEvent): void;

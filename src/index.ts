@@ -4,6 +4,7 @@ export type { AuthorizerResponse } from "./app/authorizer.ts";
 export type { ExchangeSocket } from "./app/exchange-socket.ts";
 export type { FetchApp, FetchBindings } from "./app/fetch.ts";
 export type { GatewayRequest, IncomingMessageClass } from "./app/request.ts";
+export { requestContext, type RequestContext } from "./app/request-context.ts";
 export type { ServerResponseClass } from "./app/response.ts";
 export type { CgiVariables } from "./cgi/variables.ts";
 export {

@@ -9,6 +9,7 @@ import type { ExchangeSocket } from "./exchange-socket.ts";
 import { fetchHandler } from "./fetch.ts";
 import type { ExchangeHost, HostedCall, HostingOptions, NodeHandler } from "./handler.ts";
 import { HostedExchange } from "./hosted-exchange.ts";
+import { runInContext } from "./request-context.ts";
 import type { IncomingMessageClass } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
 
@@ -21,6 +22,8 @@ export interface AppHostOptions extends HostingOptions {
   readonly filter?: NodeHandler;
   /** What the app writes to `console` while it serves a request goes to the web server's error log too. */
   readonly captureConsole: boolean;
+  /** `requestContext()` knows the request. Default false. */
+  readonly requestContext?: boolean;
   readonly IncomingMessage?: IncomingMessageClass;
   readonly ServerResponse?: ServerResponseClass;
 }
@@ -48,12 +51,24 @@ export class AppHost implements Dispatcher, ExchangeHost {
 
   call(request: http.IncomingMessage, response: http.ServerResponse, exchange: HostedCall): unknown {
     const handler = this.#handlerOf(exchange.head, response);
-    if (this.#console === null) return handler(request, response);
-    return this.#console.run(exchange, () => handler(request, response));
+    if (this.options.requestContext === true) {
+      return runInContext({ id: exchange.head.id, request }, () => this.#run(handler, request, response, exchange));
+    }
+    return this.#run(handler, request, response, exchange);
   }
 
   timedOut(socket: ExchangeSocket): boolean {
     return this.options.server?.emit("timeout", socket) ?? false;
+  }
+
+  #run(
+    handler: NodeHandler,
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+    exchange: HostedCall,
+  ): unknown {
+    if (this.#console === null) return handler(request, response);
+    return this.#console.run(exchange, () => handler(request, response));
   }
 
   #handlerOf(head: RequestHead, response: http.ServerResponse): NodeHandler {

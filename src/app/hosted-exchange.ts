@@ -66,7 +66,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   }
 
   report(problem: Error | string): void {
-    const where = `${variable(this.head.params, "REQUEST_METHOD") ?? "-"} ${variable(this.head.params, "REQUEST_URI") ?? "-"}`;
+    const where = `[${this.head.id}] ${variable(this.head.params, "REQUEST_METHOD") ?? "-"} ${variable(this.head.params, "REQUEST_URI") ?? "-"}`;
     if (typeof problem === "string") {
       this.#host.options.log.warn(`${where}: ${problem}`);
       return;

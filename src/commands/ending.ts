@@ -13,6 +13,7 @@ const FAILURE_GRACE = 5_000;
 /** From now on the process ends with its server: 0 after a signal, 1 after an uncaught exception. */
 export function endWith(running: RunningServer | SupervisedServer, log: Logger): void {
   if ("reload" in running) obeySignals(running, log);
+  if (running.reopenLogs !== undefined) process.on("SIGUSR1", () => running.reopenLogs?.());
   let stopping = false;
   let code = 0;
   const stop = (): void => {
@@ -58,7 +59,6 @@ function obeySignals(server: SupervisedServer, log: Logger): void {
       (error: unknown) => log.error(`reload failed, what served goes on: ${describeFailure(error, false)}`),
     );
   });
-  process.on("SIGUSR1", () => server.reopenLogs());
   process.on("SIGUSR2", () => server.dumpStacks());
   process.on("SIGTTIN", () => server.resize(1));
   process.on("SIGTTOU", () => server.resize(-1));

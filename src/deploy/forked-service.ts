@@ -22,7 +22,7 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
       await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
     },
     resize: () => {},
-    reopenLogs: () => {},
+    reopenLogs: () => gateway.reopenLogs(),
     dumpStacks: () => {},
     report: () => ({ ...gatewayReport(gateway), threads: null }),
   };

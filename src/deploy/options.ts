@@ -38,6 +38,10 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     about: "what a request writes to console goes to the web server's error log too",
   }),
   row({
+    ...{ name: "requestContext", kind: "boolean", scope: "app", default: false },
+    about: "`requestContext()` tells the app which request its code works for",
+  }),
+  row({
     ...{ name: "conflictingHeaders", kind: "word", scope: "app", default: "merge", words: ["merge", "drop", "refuse"] },
     about: "what happens to a trusted header, such as X-Forwarded-For, that came twice",
   }),
@@ -68,6 +72,7 @@ export interface ServerSettings {
     readonly mount?: string;
     readonly debug?: boolean;
     readonly captureConsole?: boolean;
+    readonly requestContext?: boolean;
     readonly conflictingHeaders?: "merge" | "drop" | "refuse";
     readonly maxResponseHeader?: number;
   };

@@ -5,6 +5,7 @@ import { ConfigError } from "../errors.ts";
 import type { ProtocolName } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
+import { accessLogFormat } from "../logging/access-log.ts";
 import type { PoolLimits } from "../modes/supervision.ts";
 import type { Conf } from "./context.ts";
 import { asBool } from "./converters.ts";
@@ -39,6 +40,9 @@ const WITHOUT_EFFECT: Readonly<Record<Exclude<Mode, "single">, readonly string[]
   fork: ["maxThreads", "concurrency", "queueLimit", "queueTimeout", "maxZombies"],
 };
 
+/** Of the processes' options those that the single mode has too. */
+const OF_EVERY_MODE: ReadonlySet<string> = new Set(["accessLog", "accessLogFormat"]);
+
 /** "No limit" where one is needed. Milliseconds; a timer cannot take more. */
 const FOREVER = 2 ** 31 - 1;
 /** What a process may take beyond `graceful_timeout` to be gone, and a thread's own process beyond the thread. */
@@ -51,6 +55,9 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const address = listenAddress(settings, aid, listen);
   const debug = settings.app.debug ?? asBool(globalConf["debug"] ?? "false", aid.placeOf());
   warnOfNoEffect(mode, settings, aid);
+  if (settings.process.accessLogFormat !== undefined) {
+    accessLogFormat(settings.process.accessLogFormat, aid.placeOf("access_log_format"));
+  }
   const plan = { protocol, mode, address, debug, settings };
   if (mode !== "single") checkLimits(poolLimits(plan), aid);
   return plan;
@@ -114,7 +121,9 @@ function checkLimits({ minSpare, maxSpare }: PoolLimits, { placeOf }: FactoryAid
 
 function warnOfNoEffect(mode: Mode, { pool, process }: ServerSettings, { log, placeOf }: FactoryAid): void {
   const names = Object.keys({ ...pool, ...(mode === "single" ? process : {}) });
-  const idle = mode === "single" ? names : names.filter((name) => WITHOUT_EFFECT[mode].includes(name));
+  const idle = names.filter((name) =>
+    mode === "single" ? !OF_EVERY_MODE.has(name) : WITHOUT_EFFECT[mode].includes(name),
+  );
   if (idle.length === 0) return;
   const keys = SERVER_OPTIONS.filter(({ name }) => idle.includes(name)).map(({ key }) => key);
   const { file, line, section } = placeOf();

@@ -11,6 +11,7 @@ import type { Logger } from "../log.ts";
 import { singleMode } from "../modes/single.ts";
 import { REQUESTS_SHOWN } from "../report.ts";
 import type { ServiceReport } from "../supervisor/serve-under-supervisor.ts";
+import { openAccessLog } from "./access-log.ts";
 import type { Conf } from "./context.ts";
 import type { FactoryAid } from "./create.ts";
 import { type GatewayKind, type GatewayPlan, TITLES, readPlan } from "./plan.ts";
@@ -21,6 +22,8 @@ export interface RunningServer {
   readonly where: string;
   /** Accepts nothing more and resolves when the requests in hand are answered, or cut off after `graceful_timeout`. */
   close(): Promise<void>;
+  /** Goes on in new files after the log files were renamed; not there where the server has none. */
+  reopenLogs?(): void;
 }
 
 /** What makes a server run: gets the app that a configuration made; `where` is what errors call that app. */
@@ -52,7 +55,9 @@ export async function startGateway(plan: GatewayPlan, app: AppHandler, log: Logg
   const worker: WorkerInfo = { id: 0, generation: 1, mode: "single" };
   await runStartHooks(worker);
   const gateway = await openGateway(plan, { dispatcher: appDispatcher(plan, app, log), address: plan.address, log });
+  const { reopenLogs } = gateway;
   return {
+    ...(plan.settings.process.accessLog === undefined ? {} : { reopenLogs }),
     where: `${TITLES[plan.protocol]} on ${describeAddress(gateway.address(), plan.address)}`,
     close: async () => {
       await closeGateway(gateway, false);
@@ -63,21 +68,38 @@ export async function startGateway(plan: GatewayPlan, app: AppHandler, log: Logg
 
 /** Runs the app in this thread. */
 export function appDispatcher({ settings, debug }: GatewayPlan, app: AppHandler, log: Logger): Dispatcher {
-  const { mount = "auto", captureConsole = false, conflictingHeaders = "merge", maxResponseHeader } = settings.app;
-  const options = { mount, debug, captureConsole, conflictingHeaders, log, app };
+  const {
+    mount = "auto",
+    captureConsole = false,
+    requestContext = false,
+    conflictingHeaders = "merge",
+    maxResponseHeader,
+  } = settings.app;
+  const options = { mount, debug, captureConsole, requestContext, conflictingHeaders, log, app };
   return singleMode({ ...options, maxResponseHeader: maxResponseHeader ?? 65_536 });
 }
 
-/** Resolves when it listens. */
+/** A gateway with its logs, which close with it. */
+export type OpenGateway = Gateway & { readonly reopenLogs: () => void };
+
+/** Resolves when it listens. @throws ConfigError for a log that cannot be opened, ListenError */
 export async function openGateway(
-  { protocol, settings }: GatewayPlan,
+  plan: GatewayPlan,
   { dispatcher, address, log }: { dispatcher: Dispatcher; address: ListenAddress; log: Logger },
-): Promise<Gateway> {
-  const gateway = new Gateway({ dispatcher, protocol, options: settings.gateway, log });
+): Promise<OpenGateway> {
+  const { protocol, settings } = plan;
+  const accessLog = openAccessLog(plan, log);
+  const gateway = new Gateway({ dispatcher, protocol, options: settings.gateway, log, accessLog: accessLog?.write });
   gateway.listen(address);
-  await once(gateway, "listening");
+  try {
+    await once(gateway, "listening");
+  } catch (error) {
+    accessLog?.close();
+    throw error;
+  }
+  gateway.on("close", () => accessLog?.close());
   gateway.on("error", (error) => log.error(`${TITLES[protocol]}: ${error.message}`));
-  return gateway;
+  return Object.assign(gateway, { reopenLogs: () => accessLog?.reopen() });
 }
 
 /** Resolves when its last connection is gone. `handOver`: others take the new ones, kept ones are served until idle. */

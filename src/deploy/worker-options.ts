@@ -27,6 +27,8 @@ export interface ProcessOptions {
   readonly group?: string;
   readonly chdir?: string;
   readonly processUmask?: number;
+  readonly accessLog?: string;
+  readonly accessLogFormat?: string;
   readonly slowLog?: string;
   readonly statusSocket?: string;
   readonly statusListen?: string;
@@ -161,6 +163,19 @@ export const PROCESS_OPTIONS: readonly ServerOption[] = [
     kind: "mode",
     scope: "process",
     about: "permissions that files of the app do not get, in octal",
+  }),
+  row({
+    name: "accessLog",
+    kind: "text",
+    scope: "process",
+    about: "file that gets a line for each request, or `stdout` or `stderr`; off without it",
+  }),
+  row({
+    name: "accessLogFormat",
+    kind: "text",
+    scope: "process",
+    default: "combined",
+    about: "`common`, `combined`, `json`, or a text with directives such as `%h` (in an .ini file `%%h`)",
   }),
   row({ name: "slowLog", kind: "text", scope: "process", about: "file of the slow log; standard error without it" }),
   row({

@@ -1,5 +1,6 @@
 /** What happened in a gateway, by reason: numbers that only grow. */
 import type { AbortCode } from "../errors.ts";
+import type { FailStatus } from "../exchange.ts";
 
 export interface Counters {
   accepted: number;
@@ -11,6 +12,12 @@ export interface Counters {
   requests: number;
   /** Requests that the gateway answered in its own name. */
   refusedRequests: number;
+  /** Requests that the app, or its worker, failed to answer. */
+  appFailures: number;
+  /** Requests for which no worker had room. */
+  queueRefusals: number;
+  /** Requests whose worker did not answer. */
+  stalledRequests: number;
   /** Answers broken off after their head. */
   brokenAnswers: number;
   badRecords: number;
@@ -37,6 +44,9 @@ export function createCounters(): Counters {
     overloaded: 0,
     requests: 0,
     refusedRequests: 0,
+    appFailures: 0,
+    queueRefusals: 0,
+    stalledRequests: 0,
     brokenAnswers: 0,
     badRecords: 0,
     protocolErrors: 0,
@@ -60,6 +70,17 @@ const BY_CODE: Partial<Record<AbortCode, keyof Counters>> = {
   MUX_STALLED: "muxStalls",
   CONNECTION_LOST: "connectionsLost",
 };
+
+/** The counter of a request that was given up with such a status. */
+const BY_STATUS: Readonly<Record<FailStatus, keyof Counters>> = {
+  500: "appFailures",
+  503: "queueRefusals",
+  504: "stalledRequests",
+};
+
+export function countFailure(counters: Counters, status: FailStatus): void {
+  counters[BY_STATUS[status]]++;
+}
 
 export function countAbort(counters: Counters, code: AbortCode): void {
   counters.aborted++;

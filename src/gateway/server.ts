@@ -1,7 +1,7 @@
 /** The gateway itself: listens, accepts, lets in who is allowed, drains, closes. */
 import { EventEmitter } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import type { Dispatcher, ProtocolName, Role } from "../exchange.ts";
+import type { Dispatcher, ExchangeRecord, ProtocolName, Role } from "../exchange.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { RequestReport } from "../report.ts";
 import type { Binding, Setting, Wire } from "./bindings/binding.ts";
@@ -26,6 +26,8 @@ export interface GatewaySetup {
   readonly values?: Readonly<Record<string, string>>;
   /** Default: says nothing. */
   readonly log?: Logger;
+  /** Hears of every request, dispatched or refused, once it is over. Must not throw. */
+  readonly accessLog?: ((record: ExchangeRecord) => void) | undefined;
 }
 
 export interface GatewayEvents {
@@ -67,8 +69,9 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   #grace: NodeJS.Timeout | null = null;
 
   /** @throws ConfigError CONFIG_BAD_VALUE, CONFIG_UNKNOWN_OPTION for `options`. */
-  constructor({ dispatcher, protocol, options: given, serves, values, log = silentLogger }: GatewaySetup) {
+  constructor(setup: GatewaySetup) {
     super();
+    const { dispatcher, protocol, options: given, serves, values, log = silentLogger, accessLog = null } = setup;
     const options = resolveGatewayOptions(given);
     this.options = options;
     this.bind = PROTOCOLS[protocol];
@@ -81,6 +84,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
       clock: new Deadlines(this.#connections, shortestTimeout(options)),
       requestIds: new RequestIds(),
       log,
+      accessLog,
       serves: serves ?? ((role) => options.roles.includes(role)),
       values: { ...ownValues(options, this.#maxConnections), ...values },
       draining: false,
@@ -96,6 +100,8 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     this.#server.on("close", () => {
       if (this.#grace !== null) clearTimeout(this.#grace);
       this.#grace = null;
+      // A socket that failed tells its connection of its end after it has told the server.
+      for (const connection of this.#connections) connection.destroy("CONNECTION_LOST");
       this.emit("close");
     });
   }

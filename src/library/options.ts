@@ -55,6 +55,8 @@ export interface ServerOptions extends Partial<Omit<GatewayOptions, "requestTime
   readonly debug?: boolean;
   /** What a request writes to `console` goes to the web server's error log too. Costs some speed. Default false. */
   readonly captureConsole?: boolean;
+  /** `requestContext()` tells which request code works for. Costs some speed. Default false. */
+  readonly requestContext?: boolean;
   /** Hears of faults. Default: nobody. */
   readonly log?: Logger;
   /**

@@ -57,6 +57,7 @@ export class Server extends EventEmitter<ServerEvents> {
       maxResponseHeader: options.maxResponseHeader ?? 64 * 1024,
       debug: options.debug ?? false,
       captureConsole: options.captureConsole ?? false,
+      requestContext: options.requestContext ?? false,
       log,
       server: this,
       ...(options.IncomingMessage === undefined ? {} : { IncomingMessage: options.IncomingMessage }),

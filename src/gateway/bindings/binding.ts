@@ -1,6 +1,6 @@
 /** What a connection, its binding and its exchanges know of one another. Types only. */
 import type { AbortCode } from "../../errors.ts";
-import type { Dispatcher, Role } from "../../exchange.ts";
+import type { Dispatcher, ExchangeRecord, Role } from "../../exchange.ts";
 import type { Logger } from "../../log.ts";
 import type { RequestReport } from "../../report.ts";
 import type { Counters } from "../counters.ts";
@@ -16,6 +16,8 @@ export interface Setting {
   readonly clock: Deadlines;
   readonly requestIds: RequestIds;
   readonly log: Logger;
+  /** Hears of every exchange that is over; null costs nothing. */
+  readonly accessLog: ((record: ExchangeRecord) => void) | null;
   /** Whether anybody answers requests of this role. */
   readonly serves: (role: Role) => boolean;
   /** What FCGI_GET_VALUES is answered, by name. */

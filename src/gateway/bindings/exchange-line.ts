@@ -14,9 +14,10 @@ import type {
   Role,
 } from "../../exchange.ts";
 import type { RequestReport } from "../../report.ts";
-import { countAbort } from "../counters.ts";
+import { countAbort, countFailure } from "../counters.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
+import { Tally } from "./tally.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
@@ -34,6 +35,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The answer is complete, or nothing more is taken for it. */
   answered = false;
   protected appStatus = 0;
+  /** It is refused for want of room, and only for that. */
+  protected overloaded = false;
   /** Nothing happens any more but credit for bytes on their way. */
   protected over = false;
   /** While the head is read its deadline, then that of the next body byte, after the answer that of the drain. */
@@ -62,9 +65,12 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #stderrBytes = 0;
   /** Ticks spent waiting for the body, for `minBodyRate`. */
   #waited = 0;
+  /** Until its record is written; null without an access log. */
+  #tally: Tally | null;
 
   constructor(wire: Wire) {
     this.wire = wire;
+    this.#tally = wire.setting.accessLog === null ? null : new Tally();
   }
 
   protected abstract writeHead(block: string): void;
@@ -85,8 +91,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     counters.requests++;
     this.#openStreams = role === "responder" ? 1 : role === "filter" ? 2 : 0;
     const refusal = this.#refusalOf(params);
-    if (refusal !== null) this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
-    else {
+    if (refusal !== null) {
+      this.overloaded = refusal === 503;
+      this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
+    } else {
       try {
         this.#id = setting.requestIds.next();
         this.#begun = clock.now;
@@ -193,6 +201,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#headSent = true;
     this.writeHead(block);
     const headOnly = this.params !== null && variable(this.params, "REQUEST_METHOD") === "HEAD";
+    if (this.#tally !== null) {
+      this.#tally.status = status;
+      this.#tally.bytes = headOnly ? 0 : body.length;
+    }
     if (!headOnly) this.writeBody(Buffer.from(body, "latin1"));
     this.#endAnswer();
   }
@@ -221,10 +233,14 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   }
 
   abandon(code: AbortCode): void {
-    if (this.over && this.#made + this.#underway === 0) return;
+    const unsent = this.#made + this.#underway;
+    if (this.over && unsent === 0) return;
+    const whole = this.answered && unsent === 0;
     this.over = true;
     this.answered = true;
     this.#abandonApp(code);
+    this.#tally?.abandoned(code);
+    this.#record(!whole);
   }
 
   // From the app.
@@ -239,12 +255,14 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
         if (this.#headSent) return;
         this.#headSent = true;
         this.#headDeadline = NEVER;
+        if (this.#tally !== null) this.#tally.status = event.status;
         this.writeHead(event.block);
         break;
       case "body":
         if (!this.#headSent || event.chunk.length === 0) return;
         if (this.#made + this.#underway === 0) this.wire.owe(this);
         this.#made += event.chunk.length;
+        if (this.#tally !== null) this.#tally.bytes += event.chunk.length;
         this.writeBody(event.chunk);
         break;
       case "stderr":
@@ -259,6 +277,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
         this.#endAnswer();
         break;
       case "fail":
+        countFailure(this.wire.setting.counters, event.status);
         return this.#fail(event.status);
     }
     this.wire.touch();
@@ -277,6 +296,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#underway = 0;
     const more = this.#made > 0;
     if (bytes > 0) this.#tell({ type: "credit", bytes });
+    if (this.over && !more) this.#record(false);
     return more;
   }
 
@@ -286,6 +306,17 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.over = true;
     if (!this.#bodyEnded) this.#abandonApp("BODY_TIMEOUT");
     this.writeEnd();
+    if (this.#made + this.#underway === 0) this.#record(false);
+  }
+
+  /** The exchange is over and its last byte has left, or never will. */
+  #record(aborted: boolean): void {
+    const tally = this.#tally;
+    // Without params and an answer it never was a request.
+    if (tally === null || (this.params === null && !this.#headSent)) return;
+    this.#tally = null;
+    tally.service ??= this.#sink?.service ?? null;
+    this.wire.setting.accessLog?.(tally.record(this.#id, this.params, this.#made + this.#underway, aborted));
   }
 
   #endBody(): void {
@@ -315,8 +346,9 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   }
 
   #fail(status: FailStatus): void {
-    if (this.#headSent) this.#breakOff();
-    else this.refuse(status, status === 503 ? RETRY_SOON : []);
+    if (this.#headSent) return this.#breakOff();
+    this.overloaded = status === 503;
+    this.refuse(status, status === 503 ? RETRY_SOON : []);
   }
 
   #breakOff(): void {
@@ -324,6 +356,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.over = true;
     this.#letGo();
     this.wire.setting.counters.brokenAnswers++;
+    this.#record(true);
     this.breakOff();
   }
 
@@ -357,6 +390,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #abandonApp(code: AbortCode): void {
     this.#letGo();
     if (this.#sink === null) return;
+    if (this.#tally !== null) this.#tally.service = this.#sink.service ?? null;
     countAbort(this.wire.setting.counters, code);
     this.wire.setting.log.debug(`a request was ended before its time: ${code}`);
     this.#tell({ type: "abort", code });

@@ -52,14 +52,13 @@ export class FastCgiExchange extends ExchangeLine {
 
   begin(params: Params): void {
     if (this.answered) return;
-    const { setting, overloaded } = this.wire;
+    const { setting } = this.wire;
     const role = ROLES[this.#role];
     if (role === undefined || !setting.serves(role)) {
       this.params = params;
       this.#protocolStatus = FCGI_UNKNOWN_ROLE;
       this.refuse(500);
     } else {
-      if (overloaded || setting.draining) this.#protocolStatus = FCGI_OVERLOADED;
       this.dispatch("fastcgi", role, params, setting.options.multiplexed);
     }
   }
@@ -67,6 +66,7 @@ export class FastCgiExchange extends ExchangeLine {
   abortByWebServer(): void {
     this.abandon("ABORTED_BY_WEB_SERVER");
     this.#protocolStatus = FCGI_REQUEST_COMPLETE;
+    this.overloaded = false;
     this.writeEnd();
   }
 
@@ -102,9 +102,10 @@ export class FastCgiExchange extends ExchangeLine {
   protected writeEnd(): void {
     const { writer } = this.#binding;
     const { requestId, appStatus } = this;
+    const protocolStatus = this.overloaded ? FCGI_OVERLOADED : this.#protocolStatus;
     if (this.#stderrUsed) writer.send({ type: "stderrEnd", requestId });
     writer.send({ type: "stdoutEnd", requestId });
-    writer.send({ type: "endRequest", requestId, appStatus, protocolStatus: this.#protocolStatus });
+    writer.send({ type: "endRequest", requestId, appStatus, protocolStatus });
     // An authorizer's body is over before it has come, if it comes at all.
     this.#binding.finished(this, this.inputDone && this.#role !== FCGI_AUTHORIZER);
     this.wire.touch();
