@@ -18,6 +18,8 @@ export class StatusDoors {
   /** By their address as JSON. */
   #open = new Map<string, StatusServer>();
   #closed = false;
+  /** One change follows the other. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(options: StatusDoorsOptions) {
     this.#options = options;
@@ -26,10 +28,21 @@ export class StatusDoors {
   /**
    * Opens those of `plan` and closes the others. One that cannot be opened is a warning: the server serves without it.
    *
-   * @throws ConfigError CONFIG_BAD_VALUE
+   * @throws ConfigError CONFIG_BAD_VALUE, before anything is opened
    */
   async follow(plan: GatewayPlan): Promise<void> {
     const wanted = [statusAddress(plan, this.#options.file), statusListen(plan)].filter((each) => each !== null);
+    this.#last = this.#last.then(async () => await this.#change(wanted));
+    await this.#last;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const server of this.#open.values()) server.close();
+  }
+
+  async #change(wanted: readonly ListenAddress[]): Promise<void> {
+    if (this.#closed) return;
     const before = this.#open;
     this.#open = new Map();
     for (const address of wanted) {
@@ -40,11 +53,6 @@ export class StatusDoors {
       else await this.#listen(key, address);
     }
     for (const server of before.values()) server.close();
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const server of this.#open.values()) server.close();
   }
 
   async #listen(key: string, address: ListenAddress): Promise<void> {

@@ -5,6 +5,7 @@ import { runsAsRoot } from "../supervisor/surroundings.ts";
 import { type GatewayWork, siteOf } from "./gateway-work.ts";
 import { TITLES } from "./plan.ts";
 import type { RunningServer } from "./servers.ts";
+import { statusListen } from "./status-address.ts";
 import { StatusDoors } from "./status-doors.ts";
 import { statusOf } from "./status.ts";
 
@@ -40,6 +41,7 @@ export async function startSupervised(
     site: siteOf(work),
     reread: async () => {
       const next = await reread();
+      statusListen(next.plan); // Throws before anything changes.
       if (next.plan.mode === mode) return siteOf(next);
       throw new Error(`a change of the mode, from ${mode} to ${next.plan.mode}, needs a restart`);
     },

@@ -25,7 +25,10 @@ const SUFFIX = { gauge: "", counter: "_total", info: "_info", stateset: "" };
 /** URLs are not in it: each would be a time series of its own. Families without samples are left out. */
 export function openMetricsOf(report: StatusReport): string {
   const families = [...ofServer(report), ...ofWorkers(report), ...ofProcesses(report)];
-  return `${families.filter(({ samples }) => samples.length > 0).map(render).join("")}# EOF\n`;
+  return `${families
+    .filter(({ samples }) => samples.length > 0)
+    .map(render)
+    .join("")}# EOF\n`;
 }
 
 function ofServer(report: StatusReport): Family[] {

@@ -102,7 +102,11 @@ export class StatusServer {
 
   #answer({ method, url = "/", headers }: IncomingMessage): Answer {
     if (this.#host !== null && !isOurs(headers.host, this.#host)) {
-      return { status: 421, type: TEXT, body: "The Host header must be an address, localhost or status_listen's host.\n" };
+      return {
+        status: 421,
+        type: TEXT,
+        body: "The Host header must be an address, localhost or status_listen's host.\n",
+      };
     }
     const [path = ""] = url.split("?");
     const make = ANSWERS.get(path);

@@ -12,11 +12,15 @@ export interface TextOptions {
 const GAP = "  ";
 
 /** Ends in a newline; holds no control character beside newlines, whatever was asked of the server. */
-export function textOf(report: StatusReport, { earlier = null, width = Number.MAX_SAFE_INTEGER }: TextOptions = {}): string {
+export function textOf(
+  report: StatusReport,
+  { earlier = null, width = Number.MAX_SAFE_INTEGER }: TextOptions = {},
+): string {
   const { title, state, facts, columns, rows, counters, slowLog } = summaryOf(report, earlier);
   const lines = [`${title}: ${state}`, ""];
   const names = Math.max(...facts.map(({ name }) => name.length));
-  for (const { name, text, alarming } of facts) lines.push(`${name.padEnd(names)}${alarming ? " ! " : GAP + " "}${text}`);
+  for (const { name, text, alarming } of facts)
+    lines.push(`${name.padEnd(names)}${alarming ? " ! " : GAP + " "}${text}`);
   if (rows.length > 0) {
     const titles = columns.map(({ title }) => title.toUpperCase());
     const numeric = columns.map(({ numeric }) => numeric);
