@@ -38,7 +38,7 @@ a { color: inherit }
 `;
 
 /** Nothing is loaded, run, sent or framed; the one style sheet is known by its hash. */
-export const PAGE_POLICY = [
+export const PAGE_POLICY: string = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
   "base-uri 'none'",

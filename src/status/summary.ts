@@ -96,7 +96,7 @@ function head(report: StatusReport): Fact[] {
     facts.push(fact("reloads", `${times} ${how}`, last.error !== null));
   }
   if (backoff.failures > 0) {
-    const next = backoff.until === null ? "" : `, next try in ${duration(backoff.until - now)}`;
+    const next = backoff.until === null || backoff.until <= now ? "" : `, next try in ${duration(backoff.until - now)}`;
     const why = backoff.error === null ? "" : `: ${backoff.error}`;
     facts.push(fact("back-off", `${count(backoff.failures, "failure")} to start a worker${next}${why}`, true));
   }
