@@ -13,9 +13,11 @@ import { textOf } from "./text.ts";
 
 const MAX_CONNECTIONS = 64;
 const MAX_HEADER_BYTES = 8 * 1024;
-const BACKLOG = 16;
+const BACKLOG = 64;
 /** Milliseconds for a request's head to come. */
 const HEAD_TIME = 5_000;
+/** How often that is looked at. Milliseconds. */
+const CHECKS = 1_000;
 /** Milliseconds of a connection, all in all: also for a peer that takes its answer slowly. */
 const CONNECTION_TIME = 15_000;
 /** Who may connect to a Unix socket without a mode of its own: the supervisor's user. */
@@ -48,7 +50,12 @@ export class StatusServer {
     this.#report = report;
     this.#log = log;
     this.#server = http.createServer(
-      { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEAD_TIME, requestTimeout: HEAD_TIME, keepAlive: false },
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: HEAD_TIME,
+        requestTimeout: HEAD_TIME,
+        connectionsCheckingInterval: CHECKS,
+      },
       (request, response) => this.#serve(request, response),
     );
     this.#server.maxConnections = MAX_CONNECTIONS;
