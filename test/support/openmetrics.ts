@@ -57,7 +57,7 @@ export function readOpenMetrics(text: string): Map<string, MetricFamily> {
     const { family } = current;
     const suffix = (SUFFIXES[family.type] ?? [""]).find((suffix) => name === current!.name + suffix);
     if (suffix === undefined) fail(`a sample that is not of ${current.name}`);
-    const identity = JSON.stringify([name, Object.entries(labels).sort()]);
+    const identity = JSON.stringify([name, Object.entries(labels)]);
     if (seen.has(identity)) fail("a sample that was there before");
     seen.add(identity);
     if (family.type === "counter" && !(value >= 0)) fail("a counter below 0");
