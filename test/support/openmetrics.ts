@@ -11,6 +11,11 @@ export interface MetricFamily {
   }[];
 }
 
+interface Current {
+  readonly name: string;
+  readonly family: { -readonly [Key in keyof MetricFamily]: MetricFamily[Key] };
+}
+
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
@@ -25,7 +30,7 @@ export function readOpenMetrics(text: string): Map<string, MetricFamily> {
   const families = new Map<string, MetricFamily>();
   const lines = text.split("\n");
   if (lines.pop() !== "" || lines.pop() !== "# EOF") throw new Error("the text does not end in # EOF and a newline");
-  let current: { name: string; family: { -readonly [K in keyof MetricFamily]: MetricFamily[K] } } | null = null;
+  let current = null as Current | null;
   const seen = new Set<string>();
   for (const line of lines) {
     const fail = (why: string): never => {
