@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 
+import { type ReloadFlags, reload } from "./reload.ts";
 import { type ServeFlags, serve } from "./serve.ts";
+import { type StatusFlags, status } from "./status.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -10,6 +12,19 @@ Exit codes:
   1  failure while running: cannot listen, the app cannot be loaded, an exception that nobody caught
   2  wrong usage, or a fault in the configuration
   130, 143  stopped at once by a second SIGINT or SIGTERM`;
+
+const STATUS_EXIT_CODES = `
+Exit codes:
+  0  the server runs and is ready for requests; a watch was ended
+  1  no server answers
+  2  wrong usage, or a fault in the configuration
+  3  the server answers, but is not ready: it starts, stops, or has no worker that answers`;
+
+const RELOAD_EXIT_CODES = `
+Exit codes:
+  0  the new configuration serves
+  1  no server answers; the reload failed, and what served goes on; it took too long
+  2  wrong usage, or a fault in the configuration that is found before the server is asked`;
 
 /** The program as commander knows it; parsing its arguments runs the command. */
 export function createProgram(): Command {
@@ -38,6 +53,36 @@ export function createProgram(): Command {
     )
     .action(async (file: string, variables: string[], flags: ServeFlags) => {
       await serve(file, variables, flags);
+    });
+
+  program
+    .command("status")
+    .summary("show what a running server does")
+    .description("Shows the workers of a running server, their requests, its counters and its slow log.")
+    .argument("[FILE.ini]", "the configuration that it was started with; its code is not loaded")
+    .argument("[var=value...]", "variables that it was started with")
+    .option("--server-name <NAME>", "the server of [server:NAME] (default: main)")
+    .option("--socket <PATH>", "ask at this Unix socket")
+    .addOption(new Option("--json", "print the report as JSON").conflicts(["metrics", "watch"]))
+    .addOption(new Option("--metrics", "print OpenMetrics text").conflicts(["json", "watch"]))
+    .option("--watch [SECONDS]", "show it anew every so many seconds (2), with rates, until SIGINT")
+    .addHelpText("after", STATUS_EXIT_CODES)
+    .action(async (file: string | undefined, variables: string[], flags: StatusFlags) => {
+      await status(file, variables, flags);
+    });
+
+  program
+    .command("reload")
+    .summary("have a running server read its configuration anew")
+    .description("Sends SIGHUP to the server that FILE.ini describes, and waits for what comes of it.")
+    .argument("<FILE.ini>", "the configuration that it was started with")
+    .argument("[var=value...]", "variables that it was started with")
+    .option("--server-name <NAME>", "the server of [server:NAME] (default: main)")
+    .option("--socket <PATH>", "its status socket, where the file has another one now")
+    .option("--timeout <SECONDS>", "wait for so long", "120")
+    .addHelpText("after", RELOAD_EXIT_CODES)
+    .action(async (file: string, variables: string[], flags: ReloadFlags) => {
+      await reload(file, variables, flags);
     });
   return program;
 }

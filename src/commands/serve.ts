@@ -1,8 +1,9 @@
 /** `propylon serve`: starts the server that a file configures. */
 import { start } from "../deploy/start.ts";
 import { stderrLogger } from "../log.ts";
+import { parseVariables, splitTarget } from "./arguments.ts";
 import { endWith } from "./ending.ts";
-import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
+import { exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface ServeFlags {
   readonly appName?: string;
@@ -28,19 +29,4 @@ export async function serve(target: string, variables: readonly string[], flags:
     reportFailure(error, verbose);
     process.exit(exitCodeOf(error));
   }
-}
-
-/** `FILE.ini#NAME`; a name may follow the last `#` only. */
-function splitTarget(target: string): [file: string, name: string | undefined] {
-  const at = target.lastIndexOf("#");
-  return at < 0 ? [target, undefined] : [target.slice(0, at), target.slice(at + 1)];
-}
-
-function parseVariables(variables: readonly string[]): Record<string, string> {
-  const pairs = variables.map((variable): [string, string] => {
-    const at = variable.indexOf("=");
-    if (at < 1) throw new UsageError(`"${variable}" is not var=value`);
-    return [variable.slice(0, at), variable.slice(at + 1)];
-  });
-  return Object.fromEntries(pairs);
 }

@@ -1,25 +1,19 @@
 /** Starts what a configuration file describes: its app behind its server. */
-import { type LogLevel, type Logger, silentLogger } from "../log.ts";
+import { resolve } from "node:path";
+
+import { type LogLevel, silentLogger } from "../log.ts";
 import type { AppRecipe } from "./app-recipe.ts";
-import { BUILTINS } from "./builtins.ts";
-import type { FileTexts } from "./config-file.ts";
-import type { Conf, Context } from "./context.ts";
-import { type CreateOptions, create, nameOf } from "./create.ts";
+import type { Context } from "./context.ts";
+import { create, nameOf } from "./create.ts";
+import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { describe } from "./loader.ts";
 import type { RunningServer, StartGateway, StartServer } from "./servers.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
 
-export interface StartOptions {
+export interface StartOptions extends ServerChoice {
   /** The section `[app:…]`, or one of its kin. Default "main". */
   readonly appName?: string | undefined;
-  /** The section `[server:…]`. Default "main". */
-  readonly serverName?: string | undefined;
-  /** What a relative file is relative to. Default: the working directory. */
-  readonly relativeTo?: string | undefined;
-  /** Variables over `[DEFAULT]`. */
-  readonly globalConf?: Conf | undefined;
-  readonly log?: Logger | undefined;
   /** What processes and threads of the server log by themselves. Default "info". */
   readonly level?: LogLevel | undefined;
 }
@@ -35,27 +29,27 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
   const { server, app, recipe, surroundings } = read(file, options);
   const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
   const work = workOf(startServer, recipe, options);
-  if (work !== null) return await startSupervised(work, async () => await reread(file, options), log);
+  if (work !== null) {
+    const path = resolve(surroundings.relativeTo, file);
+    return await startSupervised(work, async () => await reread(file, options), log, path);
+  }
   const made = await create(app, surroundings);
   return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server));
 }
 
-interface Configuration {
-  readonly server: Context;
+interface Configuration extends DescribedServer {
   readonly app: Context;
   readonly recipe: AppRecipe;
-  readonly surroundings: CreateOptions;
 }
 
 function read(file: string, options: StartOptions): Configuration {
-  const { appName = "main", serverName = "main", relativeTo = process.cwd(), globalConf, log = silentLogger } = options;
-  const files: FileTexts = new Map();
-  const surroundings = { relativeTo, globalConf, files, log, builtins: BUILTINS };
-  const uri = `config:${file.replaceAll("%", "%25").replaceAll("#", "%23")}`;
-  const server = describe("server", uri, { ...surroundings, name: serverName });
+  const { appName = "main" } = options;
+  const described = describeServer(file, options);
+  const { uri, surroundings } = described;
+  const { relativeTo, globalConf, files } = surroundings;
   const app = describe("app", uri, { ...surroundings, name: appName });
   const recipe: AppRecipe = { from: "configuration", uri, name: appName, relativeTo, globalConf, files };
-  return { server, app, recipe, surroundings };
+  return { ...described, app, recipe };
 }
 
 async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
@@ -78,11 +72,12 @@ function workOf(
 /** A server of another package may return anything; it is closed if it can be. */
 function asRunning(value: unknown, name: string): RunningServer {
   if (typeof value !== "object" || value === null) return { where: name, close: async () => {} };
-  const { where, close } = value as { where?: unknown; close?: unknown };
+  const { where, close, reopenLogs } = value as Record<keyof RunningServer, unknown>;
   return {
     where: typeof where === "string" ? where : name,
     close: async () => {
       if (typeof close === "function") await close.call(value);
     },
+    ...(typeof reopenLogs === "function" ? { reopenLogs: () => void reopenLogs.call(value) } : {}),
   };
 }

@@ -5,6 +5,9 @@ import { runsAsRoot } from "../supervisor/surroundings.ts";
 import { type GatewayWork, siteOf } from "./gateway-work.ts";
 import { TITLES } from "./plan.ts";
 import type { RunningServer } from "./servers.ts";
+import { statusListen } from "./status-address.ts";
+import { StatusDoors } from "./status-doors.ts";
+import { statusOf } from "./status.ts";
 
 /** Beside what any server can do. */
 export interface SupervisedServer extends RunningServer {
@@ -19,11 +22,15 @@ export interface SupervisedServer extends RunningServer {
   kill(): void;
 }
 
-/** @throws ListenError; what the configuration or the app fails with */
+/**
+ * @param file the configuration file, for the status; null where the library was told.
+ * @throws ListenError; what the configuration or the app fails with
+ */
 export async function startSupervised(
   work: GatewayWork,
   reread: () => Promise<GatewayWork>,
   log: Logger,
+  file: string | null = null,
 ): Promise<SupervisedServer> {
   const { protocol, mode, settings } = work.plan;
   if (runsAsRoot(settings.process.user)) {
@@ -34,19 +41,39 @@ export async function startSupervised(
     site: siteOf(work),
     reread: async () => {
       const next = await reread();
+      statusListen(next.plan); // Throws before anything changes.
       if (next.plan.mode === mode) return siteOf(next);
       throw new Error(`a change of the mode, from ${mode} to ${next.plan.mode}, needs a restart`);
     },
     log,
   });
-  await supervisor.start();
+  const status = new StatusDoors({ report: () => statusOf(supervisor, file), file, log });
+  try {
+    await status.follow(work.plan);
+    await supervisor.start();
+  } catch (error) {
+    status.close();
+    throw error;
+  }
   return {
     where: `${TITLES[protocol]} on ${supervisor.where}`,
-    close: async () => await supervisor.close(),
-    reload: async () => await supervisor.reload(),
+    close: async () => {
+      try {
+        await supervisor.close();
+      } finally {
+        status.close();
+      }
+    },
+    reload: async () => {
+      await supervisor.reload();
+      await status.follow(supervisor.site.work.plan);
+    },
     reopenLogs: () => supervisor.reopenLogs(),
     resize: (delta) => supervisor.resize(delta),
     dumpStacks: () => supervisor.dumpStacks(),
-    kill: () => supervisor.kill(),
+    kill: () => {
+      supervisor.kill();
+      status.close();
+    },
   };
 }

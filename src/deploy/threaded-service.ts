@@ -31,7 +31,7 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
     // A thread in a call that does not end keeps exit() waiting for it.
     exit: () => void (pool.zombies > 0 ? process.kill(process.pid, "SIGKILL") : process.exit()),
     resize: (delta) => pool.resize(delta),
-    reopenLogs: () => {},
+    reopenLogs: () => gateway.reopenLogs(),
     dumpStacks: () => pool.dumpStacks(),
     report: () => {
       const report = gatewayReport(gateway);

@@ -1,0 +1,36 @@
+/** The server that a configuration file describes, without a look at the app. */
+import { type Logger, silentLogger } from "../log.ts";
+import { BUILTINS } from "./builtins.ts";
+import type { FileTexts } from "./config-file.ts";
+import type { Conf, Context } from "./context.ts";
+import type { CreateOptions } from "./create.ts";
+import { describe } from "./loader.ts";
+
+export interface ServerChoice {
+  /** The section `[server:…]`. Default "main". */
+  readonly serverName?: string | undefined;
+  /** What a relative file is relative to. Default: the working directory. */
+  readonly relativeTo?: string | undefined;
+  /** Variables over `[DEFAULT]`. */
+  readonly globalConf?: Conf | undefined;
+  readonly log?: Logger | undefined;
+}
+
+/** What else of the file is described and created with. */
+export type Surroundings = CreateOptions &
+  Pick<ServerChoice, "globalConf"> & { readonly relativeTo: string; readonly files: FileTexts };
+
+export interface DescribedServer {
+  readonly uri: string;
+  readonly server: Context;
+  readonly surroundings: Surroundings;
+}
+
+/** @throws ConfigError */
+export function describeServer(file: string, choice: ServerChoice): DescribedServer {
+  const { serverName = "main", relativeTo = process.cwd(), globalConf, log = silentLogger } = choice;
+  const files: FileTexts = new Map();
+  const surroundings = { relativeTo, globalConf, files, log, builtins: BUILTINS };
+  const uri = `config:${file.replaceAll("%", "%25").replaceAll("#", "%23")}`;
+  return { uri, server: describe("server", uri, { ...surroundings, name: serverName }), surroundings };
+}
