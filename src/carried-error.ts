@@ -20,9 +20,9 @@ export function carryError(thrown: unknown, depth: number = DEPTH): CarriedError
     const { name, message, stack = `${name}: ${message}`, cause } = thrown;
     const { code, place } = thrown as { code?: unknown; place?: ConfigPlace };
     return {
-      name: String(name),
-      message: String(message),
-      stack: String(stack),
+      name,
+      message,
+      stack,
       ...(typeof code === "string" ? { code } : {}),
       ...(thrown instanceof ConfigError ? { place } : {}),
       ...(cause instanceof Error && depth > 0 ? { cause: carryError(cause, depth - 1) } : {}),

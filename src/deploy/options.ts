@@ -114,7 +114,7 @@ export function readServerSettings(
     }
     target[option.name] = convert(option, text, placeOf(key));
   }
-  return settings as unknown as ServerSettings;
+  return settings;
 }
 
 function convert(option: ServerOption, text: string, place: ReturnType<FactoryAid["placeOf"]>): unknown {

@@ -9,6 +9,6 @@ export function isReady({ state, workers, limits, backoff }: StatusReport): bool
 }
 
 /** One that is suspect gets no requests. */
-export function isAble({ state, suspect }: WorkerReport): boolean {
+function isAble({ state, suspect }: WorkerReport): boolean {
   return state === "ready" && !suspect;
 }

@@ -27,7 +27,7 @@ export type KeeperMessage =
   | { readonly type: "log"; readonly level: keyof Logger; readonly message: string };
 
 export const KEEPING = 0;
-export const RELEASED = 1;
+const RELEASED = 1;
 export const CLOSED = 2;
 
 /** Milliseconds that the keeper may take to close, which is two system calls. */

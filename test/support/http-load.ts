@@ -22,7 +22,8 @@ export class HttpLoad {
   }
 
   async #loop(first: number, paths: readonly string[]): Promise<void> {
-    for (let turn = first; this.#running; turn++) {
+    for (let turn = first; ; turn++) {
+      if (!this.#running) return;
       const path = paths[turn % paths.length]!;
       const what = await this.#once(path);
       if (what === 200) this.answered++;

@@ -276,6 +276,6 @@ export class WorkerThread implements ExchangeCarrier {
   }
 }
 
-export function reportOf({ head, begunAt, service }: ThreadExchange): RequestReport {
+function reportOf({ head, begunAt, service }: ThreadExchange): RequestReport {
   return { id: head.id, ...requestLine(head.params), since: begunAt, worker: service?.worker ?? null };
 }

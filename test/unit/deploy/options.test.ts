@@ -63,6 +63,7 @@ describe("readServerSettings", () => {
         allowedClients: ["10.0.0.0/8", "::1", "192.0.2.1"],
       },
       pool: { maxSpare: 5 },
+      process: {},
     });
   });
 

@@ -102,10 +102,10 @@ describe("start", () => {
     expect(await (await fetch(`${server.where}f`)).text()).toBe("fetched /f");
   });
 
-  it("serves under Paste's and flup's names and says once that their workers are not in force", async () => {
-    await startText("use = egg:PasteScript#flup_fcgi_fork\nhost = 127.0.0.1\nport = 0\nmaxSpare = 5\nmaxChildren = 9");
+  it("serves under flup's name of the single mode and says once that its section asks for workers in vain", async () => {
+    await startText("use = egg:flup#fcgi_single\nhost = 127.0.0.1\nport = 0\nmaxSpare = 5\nmaxChildren = 9");
     expect(warnings).toEqual([
-      expect.stringMatching(/app\.ini:1 \[server:main\] asks for processes, maxSpare, maxChildren/),
+      expect.stringMatching(/app\.ini:1 \[server:main\] maxSpare, maxChildren: no effect in the single mode/),
     ]);
   });
 
