@@ -24,7 +24,7 @@ export function openAccessLog(plan: GatewayPlan, log: Logger): AccessLog | null 
   const { accessLog: path } = plan.settings.process;
   if (path === undefined) return null;
   const format = accessLogFormat(valueOf(plan, "process", "accessLogFormat"));
-  const file = openFile(path === "stdout" || path === "stderr" ? path : resolve(path), log);
+  const file = openLog(path, "access_log", log);
   return {
     write: (record) => file.write(format(record)),
     reopen: () => file.reopen(),
@@ -32,11 +32,12 @@ export function openAccessLog(plan: GatewayPlan, log: Logger): AccessLog | null 
   };
 }
 
-function openFile(path: string, log: Logger): LogFile {
+/** @throws ConfigError CONFIG_BAD_VALUE of the option `key`, for a file that cannot be opened */
+export function openLog(path: string, key: string, log: Logger): LogFile {
   try {
-    return new LogFile(path, log);
+    return new LogFile(path === "stdout" || path === "stderr" ? path : resolve(path), log);
   } catch (error) {
-    const message = `the access log cannot be opened: ${(error as Error).message}`;
-    throw new ConfigError("CONFIG_BAD_VALUE", message, { key: "access_log" }, { cause: error });
+    const message = `the log cannot be opened: ${(error as Error).message}`;
+    throw new ConfigError("CONFIG_BAD_VALUE", message, { key }, { cause: error });
   }
 }

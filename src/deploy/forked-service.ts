@@ -1,10 +1,14 @@
 /** A gateway process of the forking mode: the app runs beside the sockets. */
 import type { Logger } from "../log.ts";
-import { LISTENER_FD } from "../supervisor/messages.ts";
+import { REQUESTS_SHOWN } from "../report.ts";
+import { WatchThread } from "../stacks/watch-thread.ts";
+import { ASK_FD, LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
+import { valueOf } from "./plan.ts";
+import { SlowLog, SlowRequests } from "./slow-log.ts";
 import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./servers.ts";
 
 export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
@@ -15,15 +19,34 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
   await runStartHooks(info);
   const address = { fd: LISTENER_FD, exclusive: true };
   const gateway = await openGateway(plan, { dispatcher: appDispatcher(plan, app, log), address, log });
+  const slowlogTimeout = valueOf(plan, "pool", "slowlogTimeout");
+  const slowLog = new SlowLog(plan, log, duty.slow);
+  const slowRequests = new SlowRequests({ timeout: slowlogTimeout, worker, log: slowLog });
+  const watch = new WatchThread({
+    ...{ worker, slowlogTimeout, stallTimeout: valueOf(plan, "pool", "stallTimeout") },
+    askFd: ASK_FD,
+    slowLog: plan.settings.process.slowLog ?? null,
+    requests: () => gateway.requests.slice(0, REQUESTS_SHOWN),
+    onEntry: duty.slow,
+  });
   return {
     reload: async () => await Promise.reject(new Error("a process of the forking mode is replaced, not reloaded")),
     drain: async (handOver) => {
       await closeGateway(gateway, handOver);
+      watch.close();
+      slowLog.close();
       await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
     },
     resize: () => {},
-    reopenLogs: () => gateway.reopenLogs(),
+    reopenLogs: () => {
+      gateway.reopenLogs();
+      slowLog.reopen();
+    },
+    // The watching thread was asked, which hears it even if this one is blocked.
     dumpStacks: () => {},
-    report: () => ({ ...gatewayReport(gateway), threads: null }),
+    report: () => {
+      slowRequests.look(gateway.requests);
+      return { ...gatewayReport(gateway), threads: null };
+    },
   };
 }

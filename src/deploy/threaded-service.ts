@@ -1,19 +1,28 @@
 /** The gateway process of the threaded mode: it owns every socket, and runs no code of the app. */
 import type { Logger } from "../log.ts";
 import { ThreadPool, type ThreadPoolOptions } from "../modes/threads/pool.ts";
+import { REQUESTS_SHOWN } from "../report.ts";
+import { slowEntry } from "../stacks/slow-entry.ts";
+import { sampleThreadStack } from "../stacks/thread-stack.ts";
 import { LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
+import { SlowLog } from "./slow-log.ts";
 import { closeGateway, gatewayReport, openGateway } from "./servers.ts";
 
 export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, generation } = duty;
+  const slowLog = new SlowLog(work.plan, log, duty.slow);
   const pool = new ThreadPool<GatewayWork>({
     entry: new URL("./thread-main.js", import.meta.url),
     options: poolOptions(work.plan),
     log,
-    slow: async () => {},
+    slow: async (thread, exchanges, why) => {
+      const requests = exchanges.slice(0, REQUESTS_SHOWN).map((exchange) => exchange.report);
+      const sample = await sampleThreadStack(thread.worker, thread.name);
+      slowLog.write(slowEntry({ why, pid: process.pid, worker: thread.id, requests, sample }));
+    },
     exhausted: () => duty.worn("there are as many threads as max_zombies allows that cannot be ended"),
   });
   await pool.start(work, generation);
@@ -27,11 +36,15 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
     drain: async (handOver) => {
       await closeGateway(gateway, handOver);
       await pool.close();
+      slowLog.close();
     },
     // A thread in a call that does not end keeps exit() waiting for it.
     exit: () => void (pool.zombies > 0 ? process.kill(process.pid, "SIGKILL") : process.exit()),
     resize: (delta) => pool.resize(delta),
-    reopenLogs: () => gateway.reopenLogs(),
+    reopenLogs: () => {
+      gateway.reopenLogs();
+      slowLog.reopen();
+    },
     dumpStacks: () => pool.dumpStacks(),
     report: () => {
       const report = gatewayReport(gateway);

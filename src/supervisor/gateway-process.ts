@@ -1,9 +1,10 @@
 /** The supervisor's end of one gateway process. */
 import cluster, { type Worker } from "node:cluster";
+import type { Writable } from "node:stream";
 
 import { reviveError } from "../carried-error.ts";
 import type { ProcessReport, WorkerState } from "../report.ts";
-import { type ToGateway, type ToSupervisor } from "./messages.ts";
+import { ASK_FD, type ToGateway, type ToSupervisor } from "./messages.ts";
 
 export interface GatewayProcessSetup<Work> {
   /** Script that calls `serveUnderSupervisor`. */
@@ -53,11 +54,12 @@ export class GatewayProcess<Work> {
       args: [],
       execArgv: setup.maxHeap === 0 ? [] : [`--max-old-space-size=${Math.ceil(setup.maxHeap / 2 ** 20)}`],
       serialization: "advanced",
-      // The fifth is LISTENER_FD.
-      stdio: ["ignore", "inherit", "inherit", "ipc", setup.listener],
+      // The last two are LISTENER_FD and ASK_FD.
+      stdio: ["ignore", "inherit", "inherit", "ipc", setup.listener, "pipe"],
     });
     this.#worker = cluster.fork();
     this.#worker.on("message", (message: ToSupervisor) => this.#hear(message));
+    this.#questions?.on("error", () => {});
     this.#worker.on("error", (error: Error) => (this.failure ??= error));
     this.#worker.on("exit", (code: number | null, signal: string | null) => this.#exited(code, signal));
   }
@@ -75,6 +77,12 @@ export class GatewayProcess<Work> {
     this.#worker.send(message, undefined, () => {});
   }
 
+  /** Asks for the stack of what it does, be it blocked or not. */
+  askForStack(): void {
+    if (!this.gone) this.#questions?.write("?");
+    this.send({ type: "dumpStacks" });
+  }
+
   drain(handOver: boolean): void {
     this.#enter("draining");
     this.send({ type: "drain", handOver });
@@ -83,6 +91,10 @@ export class GatewayProcess<Work> {
   kill(): void {
     this.#enter("killed");
     this.#worker.process.kill("SIGKILL");
+  }
+
+  get #questions(): Writable | undefined {
+    return (this.#worker.process.stdio as readonly unknown[])[ASK_FD] as Writable | undefined;
   }
 
   #enter(state: WorkerState): void {

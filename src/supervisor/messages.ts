@@ -4,6 +4,8 @@ import type { ProcessReport } from "../report.ts";
 
 /** The descriptor on which a gateway process finds the listening socket: after the standard three and the IPC channel. */
 export const LISTENER_FD = 4;
+/** And the one on which it is asked for stacks, a byte each time: a process whose event loop is blocked hears nothing else. */
+export const ASK_FD = 5;
 
 /** To a gateway process. `Work` is what it is to serve: data that only the process's own side knows. */
 export type ToGateway<Work> =

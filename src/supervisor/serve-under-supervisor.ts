@@ -20,6 +20,7 @@ export interface GatewayService<Work> {
   exit?(): void;
   resize(delta: 1 | -1): void;
   reopenLogs(): void;
+  /** What its threads do; it may have been asked on ASK_FD before. */
   dumpStacks(): void;
   report(): ServiceReport;
 }

@@ -181,7 +181,7 @@ export class Supervisor<Work> {
   }
 
   dumpStacks(): void {
-    this.#tellAll({ type: "dumpStacks" });
+    for (const process of this.#processes.values()) process.askForStack();
   }
 
   /** Takes nothing new, lets what is in hand finish within `gracefulTimeout`, resolves when all processes are gone. */

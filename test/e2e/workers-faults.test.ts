@@ -119,3 +119,31 @@ async function workersOf(server: SupervisedServer): Promise<Set<string>> {
   }
   return seen;
 }
+
+describe("threads that cannot be ended", () => {
+  it("are counted, and at max_zombies the gateway process is replaced, without a closed connection more", async () => {
+    server = await SupervisedServer.start({
+      mode: "thread",
+      protocol: "scgi",
+      server: { ...POOL, stall_timeout: "1s", slowlog_timeout: 0, max_zombies: 1, graceful_timeout: "4s" },
+    });
+    const [first] = await server.children();
+    busy = new BusyConnections(server.target, "scgi");
+    await until(
+      () => busy!.answered > 100,
+      () => "the connections to be busy",
+    );
+    expect(await server.try("/exec-sleep?n=60000")).toMatchObject({ status: 504 });
+    await until(
+      async () => {
+        const children = await server!.children();
+        return children.length === 1 && children[0] !== first;
+      },
+      () => `another gateway process\n${server!.output}`,
+    );
+    await busy.stop();
+    expect(server.output).toMatch(/asks to be replaced: .*max_zombies/);
+    expect(busy.failures.filter(({ what }) => what !== 504)).toEqual([]);
+    expect((await server.who()).pid).not.toBe(first);
+  });
+});

@@ -12,7 +12,7 @@ import type {
 } from "../../exchange.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
-import { BatchWriter, type RequestListener, readRequests } from "./wire.ts";
+import { BatchWriter, type RequestListener, SETTLED_AT_ONCE, readRequests } from "./wire.ts";
 
 /** A batch is sent at this size although the turn is not over. Bytes. */
 const FULL_BATCH = 512 * 1024;
@@ -29,6 +29,8 @@ export class FarEnd implements RequestListener {
   readonly #service: ThreadService;
   readonly #open = new Map<number, FarExchange>();
   readonly #writer = new BatchWriter();
+  /** Short answers that are complete and leave with the next batch. */
+  #settling: FarExchange[] = [];
   #scheduled = false;
   #draining = false;
 
@@ -70,6 +72,10 @@ export class FarEnd implements RequestListener {
     }
   }
 
+  settle(exchange: FarExchange): void {
+    this.#settling.push(exchange);
+  }
+
   forget(number: number): void {
     this.#open.delete(number);
     if (this.#draining && this.#open.size === 0) this.#exit();
@@ -95,6 +101,10 @@ export class FarEnd implements RequestListener {
     if (this.#writer.empty) return;
     const batch = this.#writer.take();
     this.#port.postMessage(batch, [...batch.moved]);
+    if (this.#settling.length === 0) return;
+    const settling = this.#settling;
+    this.#settling = [];
+    for (const exchange of settling) exchange.settle();
   }
 
   #tell(message: Exclude<FromThread, object>): void {
@@ -124,7 +134,8 @@ class FarExchange implements ResponseSink {
   readonly #number: number;
   #answered = false;
   #received = false;
-  /** Bytes of the answer that were not credited. */
+  /** Bytes of the answer, and those of them that were not credited. */
+  #sent = 0;
   #underway = 0;
   #over = false;
 
@@ -136,11 +147,23 @@ class FarExchange implements ResponseSink {
   /** From the app. */
   send(event: ResponseEvent): void {
     if (this.#over) return;
-    if (event.type === "body") this.#underway += event.chunk.length;
+    if (event.type === "body") {
+      this.#sent += event.chunk.length;
+      this.#underway += event.chunk.length;
+    }
     this.#end.send(this.#number, event);
     if (event.type === "fail") this.#finish();
     if (event.type !== "end") return;
     this.#answered = true;
+    if (this.#sent > 0 && this.#sent <= SETTLED_AT_ONCE) this.#end.settle(this);
+    else this.#check();
+  }
+
+  /** The answer has left, as far as anybody here can tell. */
+  settle(): void {
+    const bytes = this.#underway;
+    this.#underway = 0;
+    if (bytes > 0 && !this.#over) this.sink?.send({ type: "credit", bytes });
     this.#check();
   }
 

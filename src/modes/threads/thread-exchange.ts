@@ -1,4 +1,5 @@
 /** One exchange on the gateway's side: in the queue, then on its way to and from a worker thread. */
+import { requestLine } from "../../cgi/variables.ts";
 import type {
   FailStatus,
   RequestEvent,
@@ -8,6 +9,8 @@ import type {
   ResponseSink,
   Service,
 } from "../../exchange.ts";
+import type { RequestReport } from "../../report.ts";
+import { SETTLED_AT_ONCE } from "./wire.ts";
 
 /** The worker thread that has an exchange. */
 export interface ExchangeCarrier {
@@ -43,11 +46,18 @@ export class ThreadExchange implements RequestSink {
   #early: RequestEvent[] | null = [];
   #answered = false;
   #received = false;
+  /** Bytes of the answer. */
+  #sent = 0;
 
   constructor(head: RequestHead, response: ResponseSink, queue: ExchangeQueue) {
     this.head = head;
     this.#response = response;
     this.#queue = queue;
+  }
+
+  get report(): RequestReport {
+    const { head, begunAt, service } = this;
+    return { id: head.id, ...requestLine(head.params), since: begunAt, worker: service?.worker ?? null };
   }
 
   /** Nothing of the answer is to come. */
@@ -75,6 +85,8 @@ export class ThreadExchange implements RequestSink {
   /** From the gateway: RequestSink. */
   send(event: RequestEvent): void {
     if (event.type === "bodyEnd") this.#received = true;
+    // The thread has credited it by itself.
+    if (event.type === "credit" && this.#answered && this.#sent <= SETTLED_AT_ONCE) return;
     if (this.#carrier === null) return this.#whileNobodyHasIt(event);
     if (this.#early !== null) {
       if (event.type === "bodyEnd") this.#early.push(event);
@@ -88,10 +100,11 @@ export class ThreadExchange implements RequestSink {
   /** From the app. */
   receive(event: ResponseEvent): void {
     this.#early = null;
+    if (event.type === "body") this.#sent += event.chunk.length;
+    else if (event.type === "end") this.#answered = true;
     this.#response.send(event);
     if (event.type === "fail") this.#over();
     else if (event.type === "end") {
-      this.#answered = true;
       this.#carrier?.answered(this);
       if (this.#received) this.#carrier?.forget(this);
     }

@@ -20,6 +20,12 @@ export interface Batch {
   readonly moved: readonly ArrayBuffer[];
 }
 
+/**
+ * An answer with so many bytes at most is credited by the thread itself once it has left there: it need not be kept for
+ * another turn, and no message goes back. Bytes.
+ */
+export const SETTLED_AT_ONCE: number = 64 * 1024;
+
 /** Chunks from this length on are moved. */
 const MOVED_FROM = 4096;
 const FIRST_NUMBERS = 1024;

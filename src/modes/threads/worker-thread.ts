@@ -2,9 +2,8 @@
 import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort } from "node:worker_threads";
 
 import { reviveError } from "../../carried-error.ts";
-import { requestLine } from "../../cgi/variables.ts";
 import type { FailStatus, RequestEvent, ResponseEvent } from "../../exchange.ts";
-import type { RequestReport, WorkerReport, WorkerState } from "../../report.ts";
+import type { WorkerReport, WorkerState } from "../../report.ts";
 import type { WorkerView } from "../supervision.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
@@ -43,6 +42,8 @@ export interface ThreadOwner {
 
 export class WorkerThread implements ExchangeCarrier {
   readonly id: number;
+  /** Of the worker, for debuggers. */
+  readonly name: string;
   readonly generation: number;
   readonly worker: Worker;
   readonly startedAt: number = Date.now();
@@ -72,6 +73,7 @@ export class WorkerThread implements ExchangeCarrier {
   constructor(setup: WorkerThreadSetup<unknown>, owner: ThreadOwner) {
     const { entry, id, generation, work, maxHeap } = setup;
     this.id = id;
+    this.name = `propylon ${id}`;
     this.generation = generation;
     this.#setup = setup;
     this.#owner = owner;
@@ -80,7 +82,7 @@ export class WorkerThread implements ExchangeCarrier {
     this.worker = new Worker(entry, {
       workerData: data,
       transferList: [port2],
-      name: `propylon ${id}`,
+      name: this.name,
       ...(maxHeap === 0 ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeap } }),
     });
     this.#port = port1;
@@ -191,7 +193,7 @@ export class WorkerThread implements ExchangeCarrier {
       ...{ id, generation, state, startedAt, heardAt, suspect, inFlight, served, pid: process.pid },
       memory: { rss: 0, heapUsed, external },
       loop: { utilization, delay: suspect ? now - this.#pingAt : this.#delay },
-      requests: this.exchanges.map(reportOf),
+      requests: this.exchanges.map((exchange) => exchange.report),
     };
   }
 
@@ -274,8 +276,4 @@ export class WorkerThread implements ExchangeCarrier {
     this.#port.close();
     this.#owner.gone(this, this.#error, code);
   }
-}
-
-function reportOf({ head, begunAt, service }: ThreadExchange): RequestReport {
-  return { id: head.id, ...requestLine(head.params), since: begunAt, worker: service?.worker ?? null };
 }

@@ -1,0 +1,90 @@
+/** The thread that watches the main thread: see watch-thread.ts. */
+import { appendFileSync, writeSync } from "node:fs";
+import { Session } from "node:inspector";
+import { Socket } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+
+import type { RequestReport } from "../report.ts";
+import { type SlowEntry, type StackSample, slowEntry } from "./slow-entry.ts";
+import { StackReader } from "./stack-reader.ts";
+import { REQUESTS, TURN_INTERVAL, type WatchData } from "./watch-thread.ts";
+
+/** JavaScript pauses sooner. Milliseconds. */
+const TIMEOUT = 1000;
+/** An entry is written at this share of the time after which the process is killed. */
+const BEFORE_THE_END = 0.75;
+
+const { shared, worker, slowlogTimeout, stallTimeout, slowLog, askFd } = workerData as WatchData;
+const mainTurns = new Int32Array(shared);
+
+let turns = 0;
+let asked = false;
+/**
+ * In turns of this thread's own timer, and not in time: when the whole process was stopped, nobody has blocked anything.
+ */
+let silent = 0;
+let busy = false;
+
+setInterval(() => void watch(), TURN_INTERVAL);
+const questions = new Socket({ fd: askFd, readable: true, writable: false });
+questions.on("data", () => (asked = true));
+questions.on("error", () => {});
+
+async function watch(): Promise<void> {
+  const seen = Atomics.load(mainTurns, 0);
+  silent = seen === turns ? silent + 1 : 0;
+  turns = seen;
+  if (busy) return;
+  busy = true;
+  if (asked) {
+    asked = false;
+    await write("asked");
+  } else if (reached(slowlogTimeout)) await write("slow");
+  else if (reached(stallTimeout * BEFORE_THE_END)) await write("stalled");
+  busy = false;
+}
+
+/** True in the one tick in which the silence has grown to so many milliseconds. */
+function reached(milliseconds: number): boolean {
+  return milliseconds > 0 && silent === Math.ceil(milliseconds / TURN_INTERVAL);
+}
+
+async function write(why: SlowEntry["why"]): Promise<void> {
+  const { sample, requests } = silent > 1 ? await look() : { sample: { state: "idle" } as const, requests: [] };
+  const entry = slowEntry({ why, pid: process.pid, worker, requests, sample });
+  try {
+    if (slowLog === null) writeSync(2, entry);
+    else appendFileSync(slowLog, entry, { mode: 0o640 });
+  } catch {
+    // A full disk; the entry is still told.
+  }
+  parentPort!.postMessage(entry);
+}
+
+/**
+ * Pauses the main thread, asks it for its requests, lets it go on. If it does not pause in time the session stays, to let
+ * it go on when it does at last.
+ */
+async function look(): Promise<{ sample: StackSample; requests: readonly RequestReport[] }> {
+  const session = new Session();
+  session.connectToMainThread();
+  const reader = new StackReader();
+  return await new Promise((resolve) => {
+    const timer = setTimeout(() => resolve({ sample: { state: "uninterruptible" }, requests: [] }), TIMEOUT);
+    session.on("inspectorNotification", (message) => {
+      const frames = reader.read(message);
+      if (frames === null) return;
+      clearTimeout(timer);
+      const expression = `globalThis[Symbol.for(${JSON.stringify(REQUESTS)})]?.()`;
+      session.post("Runtime.evaluate", { expression, returnByValue: true }, (error, answer) => {
+        const text: unknown = error === null ? answer.result.value : undefined;
+        const requests = typeof text === "string" ? (JSON.parse(text) as RequestReport[]) : [];
+        resolve({ sample: { state: "running", frames }, requests });
+        session.post("Debugger.resume");
+        session.disconnect();
+      });
+    });
+    session.post("Debugger.enable");
+    session.post("Debugger.pause");
+  });
+}
