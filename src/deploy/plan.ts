@@ -82,6 +82,8 @@ export function poolLimits(plan: GatewayPlan): PoolLimits {
   return {
     ...{ manager, max, minSpare, maxSpare: Math.min(max, valueOf(plan, "pool", "maxSpare")) },
     idleTimeout: valueOf(plan, "pool", "idleTimeout"),
+    // Connections that nobody accepts are not heard of; requests that wait for a thread are.
+    leastOnDemand: plan.mode === "fork" ? 1 : 0,
     maxLifetime: valueOf(plan, "pool", "maxLifetime"),
     maxMemory: valueOf(plan, "pool", "maxMemory"),
     startTimeout: valueOf(plan, "pool", "startTimeout"),
@@ -94,7 +96,7 @@ export function poolLimits(plan: GatewayPlan): PoolLimits {
 export function gatewayLimits(plan: GatewayPlan): PoolLimits {
   const { startTimeout, stallTimeout } = poolLimits(plan);
   return {
-    ...{ manager: "static", max: 1, minSpare: 1, maxSpare: 1, idleTimeout: FOREVER },
+    ...{ manager: "static", max: 1, minSpare: 1, maxSpare: 1, idleTimeout: FOREVER, leastOnDemand: 0 },
     ...{ maxLifetime: 0, maxMemory: 0, stallTimeout, startTimeout: startTimeout + EXIT_TIME },
     gracefulTimeout: gracefulTimeout(plan) + EXIT_TIME,
   };

@@ -76,7 +76,7 @@ export const POOL_OPTIONS: readonly ServerOption[] = [
     kind: "ms",
     default: 10_000,
     min: 1,
-    about: "ondemand: a worker without requests for so long goes",
+    about: "ondemand: a worker without requests for so long goes; of processes the last one stays",
   }),
   pool({ name: "maxLifetime", kind: "ms", default: 0, min: 0, about: "a worker is replaced after so long" }),
   pool({

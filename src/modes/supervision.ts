@@ -34,6 +34,8 @@ export interface PoolLimits {
   readonly maxSpare: number;
   /** `ondemand`: a worker without requests for so long is drained. */
   readonly idleTimeout: number;
+  /** `ondemand`: so many stay; 0 where a request is heard of although there is no worker, else 1. */
+  readonly leastOnDemand: number;
   readonly maxLifetime: number;
   /** Bytes; a worker that was seen above it is replaced. */
   readonly maxMemory: number;
@@ -250,7 +252,7 @@ class Round {
 
   /** Lets one go of those who had nothing to do for long enough, rather one that is due to retire than another. */
   #shrink(generation: number): void {
-    const { manager, idleTimeout } = this.#view.limits;
+    const { manager, idleTimeout, leastOnDemand } = this.#view.limits;
     if (manager === "static" || this.#view.waiting > 0) return;
     const { plain, ready } = this.#of(generation);
     const idleFor = (worker: WorkerView) => this.#now - Math.max(worker.busyAt, worker.since);
@@ -267,19 +269,25 @@ class Round {
     }
     const others = plain.filter((worker) => worker !== first);
     // The last one with room stays while others are full, or the next call would start another.
+    if (others.length < leastOnDemand) return;
     if (idleTimeout > 0 && (others.length === 0 || others.some(hasRoom))) this.#drain(first, "idle");
   }
 
   /** How many to start; less than 1 for none. While requests wait the pool doubles at most: as many start as are ready. */
   #missing(generation: number): number {
-    const { manager } = this.#view.limits;
+    const { manager, leastOnDemand } = this.#view.limits;
     const { plain, ready } = this.#of(generation);
     const possible = this.#max - plain.length;
     if (manager === "static") return possible;
     const room = plain.filter(hasRoom).length;
     const starting = plain.filter(({ state }) => state === "starting").length;
     const queued = Math.min(this.#view.waiting, Math.max(1, ready.length)) - starting;
-    const spare = manager === "dynamic" ? this.#spare().least - room : plain.length > 0 && room === 0 ? 1 : 0;
+    const spare =
+      manager === "dynamic"
+        ? this.#spare().least - room
+        : plain.length > 0 && room === 0
+          ? 1
+          : leastOnDemand - plain.length;
     return Math.min(possible, Math.max(spare, queued));
   }
 

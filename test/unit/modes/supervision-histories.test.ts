@@ -14,6 +14,7 @@ const LIMITS: PoolLimits = {
   minSpare: 1,
   maxSpare: 2,
   idleTimeout: 5000,
+  leastOnDemand: 0,
   maxLifetime: 0,
   maxMemory: 100,
   startTimeout: 5000,

@@ -10,6 +10,7 @@ const LIMITS: PoolLimits = {
   minSpare: 1,
   maxSpare: 2,
   idleTimeout: 5000,
+  leastOnDemand: 0,
   maxLifetime: 0,
   maxMemory: 0,
   startTimeout: 5000,
@@ -238,6 +239,16 @@ const CASES: readonly [sentence: string, view: PoolView, actions: readonly Actio
     "ondemand keeps the last one with room while others are full",
     view(ONDEMAND, [worker(1, full), worker(2, idleFor(9000))]),
     [],
+  ],
+  [
+    "ondemand keeps the last worker where one is to stay",
+    view({ ...ONDEMAND, leastOnDemand: 1 }, [worker(1, idleFor(9000))]),
+    [],
+  ],
+  [
+    "ondemand starts a worker where one is to stay and none is left",
+    view({ ...ONDEMAND, leastOnDemand: 1 }, []),
+    [start()],
   ],
   [
     "ondemand keeps idle workers where the limit is 0",
