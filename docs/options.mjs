@@ -84,14 +84,14 @@ ${table(of("gateway"))}
 
 ## Pools of workers
 
-flup's options of its threads and processes are read, so that an old file loads, and one warning says that they have no
-effect: the app runs in one thread. In the library they do not exist.
+For servers with threads or processes, and the library's \`serve\`. In the single mode they have no effect, which a warning
+says.
 
 ${table(of("pool"))}
 
 ## Processes and logs
 
-The single mode has the access log alone.
+Of these the single mode has the access log alone.
 
 ${table(of("process"))}
 

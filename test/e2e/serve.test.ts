@@ -57,6 +57,9 @@ describe("propylon serve", () => {
     ["lighttpd", "examples/lighttpd/scgi-tcp.conf", "scgi", "/"],
     ["nginx", "examples/nginx/fastcgi-tcp.conf", "tcp", "/"],
     ["nginx", "examples/nginx/scgi-tcp-james.conf", "scgi", "/james"],
+    ["nginx", "examples/nginx/fastcgi-unix.conf", "thread", "/"],
+    ["lighttpd", "examples/lighttpd/fastcgi-unix-james.conf", "thread", "/james"],
+    ["apache", "apache-examples/mod_proxy_fcgi-tcp-james.conf", "fork", "/james"],
   ];
   it.for(cases)(
     "puts the hello example behind %s with %s, [server:%s], at %s",
