@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
+import type { StatusReport } from "../../dist/report.js";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { freePort } from "../support/front.ts";
@@ -84,6 +85,32 @@ describe("propylon status", () => {
     await server.said(/answering what is in hand/, from);
     await server.stop();
     await Promise.all(stuck);
+  });
+
+  it("shows the threads of a threaded server, what each has in hand and what waits, also when all are stuck", async () => {
+    const pool = { pm: "static", maxThreads: 2, concurrency: 1, slowlog_timeout: 0 };
+    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    const { file } = server;
+    const report = async (): Promise<StatusReport> =>
+      JSON.parse((await propylon("status", file, "--json")).out) as StatusReport;
+    const asked = ["/work?n=8000", "/work?n=8000", "/wait?n=1"].map(async (path) => await server!.try(path));
+    await until(
+      async () => (await report()).queue.length === 1,
+      () => "one to wait",
+    );
+    const { mode, workers, processes } = await report();
+    expect(mode).toBe("thread");
+    expect(workers.map(({ inFlight, requests }) => [inFlight, requests[0]?.url])).toEqual([
+      [1, "/work?n=8000"],
+      [1, "/work?n=8000"],
+    ]);
+    expect(processes.map(({ pid }) => pid)).toEqual(await server.children());
+    await until(
+      async () => (await report()).workers.every(({ suspect }) => suspect),
+      () => "both to be noticed",
+    );
+    expect((await propylon("status", file)).out).toContain("GET /work?n=8000");
+    expect((await Promise.all(asked)).map((reply) => "status" in reply && reply.status)).toEqual([200, 200, 200]);
   });
 
   it("exits with 1 where no server answers and says what was tried", async () => {
