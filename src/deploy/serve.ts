@@ -1,12 +1,11 @@
 /** `serve`: the library's way to run an app as the command does, with workers and a supervisor, but without a file. */
-import { ConfigError } from "../errors.ts";
+import { ConfigError, type ConfigPlace } from "../errors.ts";
 import type { ProtocolName } from "../exchange.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import { type LogLevel, type Logger, silentLogger } from "../log.ts";
 import { didYouMean } from "../suggest.ts";
 import { type AppRecipe, makeApp } from "./app-recipe.ts";
 import { BUILTINS } from "./builtins.ts";
-import type { FactoryAid } from "./create.ts";
 import { describe } from "./loader.ts";
 import type { ServerOption } from "./option-row.ts";
 import { SERVER_OPTIONS, type ServerSettings } from "./options.ts";
@@ -49,8 +48,9 @@ export interface ServeOptions
 export async function serve(options: ServeOptions): Promise<RunningServer | SupervisedServer> {
   const { app, mode = "thread", protocol = "fastcgi", relativeTo = process.cwd(), log = silentLogger } = options;
   const { level = "warn" } = options;
-  const aid: FactoryAid = { log, placeOf: (key) => (key === undefined ? {} : { key: nameOf(key) }) };
-  const plan = readPlan({ protocol, mode }, {}, asConfiguration(options), aid);
+  const conf = asConfiguration(options);
+  const placeOf = (key?: string): ConfigPlace => (key !== undefined && key in conf ? { key: nameOf(key) } : {});
+  const plan = readPlan({ protocol, mode }, {}, conf, { log, placeOf });
   const recipe = recipeOf(app, relativeTo);
   if (mode === "single") return await startGateway(plan, await makeApp(recipe, log), log);
   const work = (): { plan: GatewayPlan; recipe: AppRecipe; level: LogLevel } => ({

@@ -34,7 +34,7 @@ const backends = new Backends();
 const nodeHttp = new Map<string, string>();
 
 beforeAll(async () => {
-  await backends.start(CONFIGURATIONS);
+  await backends.start(ASKED);
   const ports = await backends.apps.listen(PREFIXES.map((mount) => ({ protocol: "http", mount })));
   PREFIXES.forEach((prefix, i) => nodeHttp.set(prefix, `http://127.0.0.1:${ports[i]}`));
 });
@@ -42,7 +42,24 @@ beforeAll(async () => {
 afterAll(() => backends.stop());
 
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
-const ASKED = CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === ""));
+const IN_ONE_THREAD = CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === ""));
+/** With workers: each protocol over both transports, behind one web server or another. */
+const WITH_WORKERS = [
+  "nginx fastcgi unix /",
+  "apache fastcgi tcp /james",
+  "lighttpd scgi tcp /james",
+  "nginx scgi unix /",
+];
+const ASKED: readonly (Configuration & { readonly mode?: "thread" | "fork" })[] = [
+  ...IN_ONE_THREAD,
+  ...(["thread", "fork"] as const).flatMap((mode) =>
+    IN_ONE_THREAD.filter(({ title }) => WITH_WORKERS.includes(title)).map((each) => ({
+      ...each,
+      mode,
+      title: `${each.title}, ${mode} mode`,
+    })),
+  ),
+];
 
 describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   let front: Front;

@@ -11,6 +11,7 @@ interface Needs {
   readonly protocol: "fastcgi" | "scgi";
   readonly transport: "tcp" | "unix";
   readonly mount: string;
+  readonly mode?: "thread" | "fork" | undefined;
 }
 
 export class Backends {
@@ -24,9 +25,10 @@ export class Backends {
     // The web server's workers are another user.
     await chmod(this.#directory, 0o755);
     const needs = new Map(configurations.map((each) => [keyOf(each), each]));
-    const listeners = [...needs].map(([key, { protocol, transport, mount }]) => ({
+    const listeners = [...needs].map(([key, { protocol, transport, mount, mode }]) => ({
       protocol,
       mount,
+      mode,
       ...(transport === "unix" ? { path: join(this.#directory, `${key.replaceAll(/[ /]/g, "-")}.sock`) } : {}),
     }));
     const ports = await this.apps.listen(listeners);
@@ -51,6 +53,6 @@ export class Backends {
   }
 }
 
-function keyOf({ protocol, transport, mount }: Needs): string {
-  return `${protocol} ${transport} ${mount}`;
+function keyOf({ protocol, transport, mount, mode }: Needs): string {
+  return `${protocol} ${transport} ${mount} ${mode ?? ""}`;
 }

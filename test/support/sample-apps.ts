@@ -7,6 +7,8 @@ export interface Listener {
   readonly protocol: "http" | "fastcgi" | "scgi";
   /** For "http" the prefix that is cut off, "" for none. */
   readonly mount: string;
+  /** Workers, of all apps but the one that reports. Default: none. */
+  readonly mode?: "thread" | "fork" | undefined;
   readonly path?: string;
   readonly port?: number;
 }

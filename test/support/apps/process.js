@@ -3,15 +3,10 @@
  * One listener serves all apps; the X-App header of a request says which.
  */
 import { createServer as createHttpServer } from "node:http";
+import { fileURLToPath } from "node:url";
 
-import { getRequestListener } from "@hono/node-server";
-
-import { createServer, stderrLogger } from "../../../dist/index.js";
-import { app as connect } from "./connect.js";
-import { app as express } from "./express.js";
-import { app as fastify } from "./fastify.js";
-import { app as hono } from "./hono.js";
-import { handler as koa } from "./koa.js";
+import { createServer, serve, stderrLogger } from "../../../dist/index.js";
+import { APPS } from "./all.js";
 import { wireApp } from "./wire.js";
 
 const waiting = new Map();
@@ -19,24 +14,7 @@ const wire = wireApp(
   (id, event) => process.send({ type: "event", id, event }),
   (id) => new Promise((resolve) => waiting.set(id, resolve)),
 );
-const fetchServer = createServer(hono);
-const honoListener = getRequestListener(hono.fetch);
-
-const APPS = {
-  wire,
-  express,
-  connect,
-  koa,
-  fastify: (req, res) => fastify.routing(req, res),
-  hono: honoListener,
-  // Hono through the `fetch` form of the library; node http, which has no such form, serves it with Hono's adapter.
-  fetch: (req, res) => {
-    if (req.fromNode === true) void honoListener(req, res);
-    else fetchServer.emit("request", req, res);
-  },
-};
-
-const handler = (req, res) => APPS[req.headers["x-app"] ?? "wire"](req, res);
+const handler = (req, res) => (APPS[req.headers["x-app"]] ?? wire)(req, res);
 
 /** What a front does with a mount, done to node's own request: `req.url` is what is below it. */
 const mounted = (mount) => (req, res) => {
@@ -51,6 +29,7 @@ const mounted = (mount) => (req, res) => {
 };
 
 const log = stderrLogger("warn");
+const ALL = fileURLToPath(new URL("./all.js", import.meta.url));
 const servers = [];
 
 process.on("message", (message) => void hear(message));
@@ -60,7 +39,14 @@ async function hear(message) {
   switch (message.type) {
     case "listen": {
       const ports = [];
-      for (const { protocol, mount, path, port = 0 } of message.listeners) {
+      for (const { protocol, mount, path, port = 0, mode } of message.listeners) {
+        if (mode !== undefined) {
+          const where = path === undefined ? { port: 0 } : { socket: path, socketMode: 0o666 };
+          const pool = { poolManager: "static", maxThreads: 2, maxChildren: 2 };
+          const running = await serve({ app: ALL, mode, protocol, mount, ...where, ...pool, log });
+          ports.push(path === undefined ? Number(running.where.split(":").at(-1)) : 0);
+          continue;
+        }
         const server =
           protocol === "http"
             ? createHttpServer({ keepAliveTimeout: 60_000 }, mounted(mount))
