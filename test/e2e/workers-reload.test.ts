@@ -33,6 +33,7 @@ describe("a reload", () => {
       server = await SupervisedServer.start({
         mode,
         protocol,
+        transport: protocol === "scgi" ? "tcp" : "unix",
         server: { pm: "static", maxThreads: 2, maxChildren: 2 },
       });
       const busy = new BusyConnections(server.target, protocol, { paths: PATHS });

@@ -1,0 +1,61 @@
+/** Who the app runs as, and where: rights are given up before any code of the app is loaded. Needs root. */
+import { readFile, readlink, stat } from "node:fs/promises";
+
+import { afterEach, describe, expect, it } from "vitest";
+
+import { type Mode, SupervisedServer } from "../support/supervised.ts";
+
+const MODES: readonly Mode[] = ["thread", "fork"];
+const isRoot = process.getuid?.() === 0;
+
+let server: SupervisedServer | undefined;
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+async function statusOf(pid: number): Promise<Map<string, string>> {
+  const text = await readFile(`/proc/${pid}/status`, "utf8");
+  return new Map(text.split("\n").map((line) => line.split(/:\s*/, 2) as [string, string]));
+}
+
+describe.skipIf(!isRoot)("started by root", () => {
+  it.for(MODES)("with a user, the %s mode runs the app as him, in his directory and with his umask", async (mode) => {
+    server = await SupervisedServer.start({
+      mode,
+      server: { user: "www-data", chdir: "/var", process_umask: "0027", maxChildren: 1, pm: "static", maxThreads: 1 },
+    });
+    expect(server.output).not.toContain("RUNS AS ROOT");
+    const [pid] = await server.children();
+    const status = await statusOf(pid!);
+    const uid = (await readFile("/etc/passwd", "utf8")).match(/^www-data:x:(\d+):(\d+)/m)!;
+    expect(status.get("Uid")!.split("\t")).toEqual(Array.from({ length: 4 }, () => uid[1]));
+    expect(status.get("Gid")!.split("\t")).toEqual(Array.from({ length: 4 }, () => uid[2]));
+    expect(status.get("Groups")!.trim().split(/\s+/)).not.toContain("0");
+    expect(status.get("Umask")).toBe("0027");
+    expect(await readlink(`/proc/${pid}/cwd`)).toBe("/var");
+    // The supervisor keeps its rights: it binds, and starts what comes after a reload.
+    expect((await statusOf(server.process.pid!)).get("Uid")).toMatch(/^0\t/);
+    await server.reload();
+    expect((await server.ask("/a")).status).toBe(200);
+  });
+
+  it("without a user, warns loudly", async () => {
+    server = await SupervisedServer.start({ mode: "fork" });
+    expect(server.output).toMatch(/warn THE APP RUNS AS ROOT: write "user = www-data"/);
+  });
+
+  it.for(MODES)("with a user who does not exist, the %s mode does not start, and says why", async (mode) => {
+    server = await SupervisedServer.start({ mode, server: { user: "nobody-of-this-name" } });
+    expect(server.process.exitCode).toBe(2);
+    expect(server.output).toMatch(/user: .*nobody-of-this-name/);
+  });
+
+  it("the socket belongs to whom it was given", async () => {
+    server = await SupervisedServer.start({ mode: "thread", server: { socket_owner: "www-data", user: "www-data" } });
+    const { uid } = await stat((server.target as { path: string }).path);
+    expect(uid).toBeGreaterThan(0);
+    expect((await server.ask("/a")).status).toBe(200);
+  });
+});
