@@ -29,6 +29,7 @@ const KNOWN = [...Object.keys(GATEWAY_OPTIONS), ...Object.keys(OTHER_OPTIONS)];
 /** Options of node's own servers that look like ours and have no meaning here. */
 const OF_NODE: ReadonlySet<string> = new Set([
   "ALPNProtocols",
+  "requestCert",
   "handshakeTimeout",
   "headersTimeout",
   "keepAlive",

@@ -27,16 +27,21 @@ export async function sampleThreadStack(worker: Worker, name: string): Promise<S
   return frames === null ? { state: "uninterruptible" } : { state: "running", frames };
 }
 
+/** Threads that have a session: Node 20 aborts if a thread is terminated that has two. */
+const sessions = new Set<string>();
+
 /** Null if it does not pause in time. Then the session stays, to let the thread go on when it does at last. */
 async function pauseAndRead(name: string): Promise<string | null> {
+  if (sessions.has(name)) return null;
+  sessions.add(name);
   const session = new Session();
   session.connect();
   return await new Promise<string | null>((resolve) => {
     const reader = new StackReader();
     let thread: string | null = null;
     const timer = setTimeout(() => {
-      resolve(null);
-      if (thread === null) session.disconnect();
+      if (thread === null) end(null);
+      else resolve(null);
     }, TIMEOUT);
     const tell = (method: string): void => {
       const message = JSON.stringify({ id: 1, method });
@@ -63,6 +68,7 @@ async function pauseAndRead(name: string): Promise<string | null> {
       clearTimeout(timer);
       resolve(frames);
       session.disconnect();
+      sessions.delete(name);
     };
     session.post("NodeWorker.enable", { waitForDebuggerOnStart: false }, (error) => {
       if (error !== null) end(null);

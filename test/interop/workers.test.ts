@@ -1,8 +1,10 @@
 /** Both worker modes on every Node: requests of all kinds, one fault, a reload, the queue. */
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 
 import { afterEach, describe, expect, it } from "vitest";
 
+import { FastCgiClient } from "../../dist/client/fastcgi-client.js";
 import { FastCgiClientReader } from "../../dist/protocol/fastcgi/client-reader.js";
 import { FastCgiClientWriter } from "../../dist/protocol/fastcgi/client-writer.js";
 import { BusyConnections } from "../support/busy-connections.ts";
@@ -91,6 +93,17 @@ describe("worker modes", { timeout: 60_000 }, () => {
     );
     socket.destroy();
     expect(new Set(Array.from(bodies.values(), (body) => body.trim().split("\n").at(-1))).size).toBe(2);
+  });
+
+  it("thread: a body that the app does not read holds up nothing on the same connection", async () => {
+    server = await SupervisedServer.start({ mode: "thread", server: { pm: "static", maxThreads: 1 } });
+    const client = new FastCgiClient(server.target, { maxConnections: 1 });
+    for (const size of [1000, 262_144, 280_000, 300_000, 1_000_000]) {
+      const body = Buffer.alloc(size, "b");
+      const answer = await client.request({ params: variables("/a", "POST", size), body, headTimeout: 10_000 });
+      expect([answer.status, await text(answer.body)]).toEqual([200, "hello POST /a\n"]);
+    }
+    client.close();
   });
 
   it("thread: a full queue is answered 503, and so is a request that has waited too long", async () => {

@@ -51,7 +51,7 @@ export class FarEnd implements RequestListener {
   // For the batches: RequestListener.
 
   request(number: number, head: RequestHead): void {
-    this.#heartbeat.started = number;
+    if (!this.#heartbeat.begin(number)) return;
     const exchange = new FarExchange(this, number);
     this.#open.set(number, exchange);
     exchange.sink = this.#service.dispatcher.dispatch(head, exchange);
@@ -127,13 +127,15 @@ export class FarEnd implements RequestListener {
   }
 }
 
-/** One exchange in the worker. It is over when both sides have ended and nothing of the answer is under way. */
+/** One exchange in the worker. It is over when both sides have ended and nothing of either is under way. */
 class FarExchange implements ResponseSink {
   sink: RequestSink | null = null;
   readonly #end: FarEnd;
   readonly #number: number;
   #answered = false;
   #received = false;
+  /** Bytes of the request that the app has not credited. */
+  #unread = 0;
   /** Bytes of the answer, and those of them that were not credited. */
   #sent = 0;
   #underway = 0;
@@ -153,6 +155,10 @@ class FarExchange implements ResponseSink {
     }
     this.#end.send(this.#number, event);
     if (event.type === "fail") this.#finish();
+    if (event.type === "credit") {
+      this.#unread -= event.bytes;
+      this.#check();
+    }
     if (event.type !== "end") return;
     this.#answered = true;
     if (this.#sent > 0 && this.#sent <= SETTLED_AT_ONCE) this.#end.settle(this);
@@ -169,6 +175,7 @@ class FarExchange implements ResponseSink {
 
   /** From the gateway. */
   receive(event: RequestEvent): void {
+    if (event.type === "body" || event.type === "data") this.#unread += event.chunk.length;
     this.sink?.send(event);
     switch (event.type) {
       case "bodyEnd":
@@ -178,6 +185,8 @@ class FarExchange implements ResponseSink {
         this.#underway -= event.bytes;
         break;
       case "abort":
+        // Says that the thread has heard of it, and has room again.
+        if (!this.#over) this.#end.send(this.#number, { type: "fail", status: 500 });
         return this.#finish();
       case "body":
       case "data":
@@ -188,7 +197,7 @@ class FarExchange implements ResponseSink {
   }
 
   #check(): void {
-    if (this.#answered && this.#received && this.#underway <= 0) this.#finish();
+    if (this.#answered && this.#received && this.#underway <= 0 && this.#unread <= 0) this.#finish();
   }
 
   #finish(): void {

@@ -2,11 +2,12 @@
 
 const PONG = 0;
 const STARTED = 1;
-const PONG_AT = 1;
-const HEAP = 2;
-const EXTERNAL = 3;
-/** Two 32-bit numbers, then three doubles. */
-const SIZE = 8 + 3 * 8;
+const CLOSED = 2;
+const PONG_AT = 2;
+const HEAP = 3;
+const EXTERNAL = 4;
+/** Four 32-bit numbers, then three doubles. */
+const SIZE = 16 + 3 * 8;
 
 export class Heartbeat {
   readonly shared: SharedArrayBuffer;
@@ -38,13 +39,19 @@ export class Heartbeat {
     return this.#doubles[EXTERNAL]!;
   }
 
-  /** The number of the last exchange that the thread has begun with; those of later ones it has not seen. */
-  get started(): number {
-    return Atomics.load(this.#integers, STARTED);
+  /**
+   * For the thread, before it begins with an exchange: false if it must not any more. For each exchange either this is
+   * false or `close` tells of it, whichever comes first.
+   */
+  begin(exchange: number): boolean {
+    Atomics.store(this.#integers, STARTED, exchange);
+    return Atomics.load(this.#integers, CLOSED) === 0;
   }
 
-  set started(exchange: number) {
-    Atomics.store(this.#integers, STARTED, exchange);
+  /** Lets the thread begin with nothing more; gives the number of the last exchange that it may have begun with. */
+  close(): number {
+    Atomics.store(this.#integers, CLOSED, 1);
+    return Atomics.load(this.#integers, STARTED);
   }
 
   answer(ping: number, heapUsed: number, external: number): void {

@@ -46,6 +46,12 @@ export class ThreadExchange implements RequestSink {
   #early: RequestEvent[] | null = [];
   #answered = false;
   #received = false;
+  /** No thread has it any more, nor will have it. */
+  #gone = false;
+  /** The web server has ended it, of which the thread has not heard yet. */
+  #leaving = false;
+  /** Bytes of the request that were not credited. */
+  #unread = 0;
   /** Bytes of the answer. */
   #sent = 0;
 
@@ -85,6 +91,7 @@ export class ThreadExchange implements RequestSink {
   /** From the gateway: RequestSink. */
   send(event: RequestEvent): void {
     if (event.type === "bodyEnd") this.#received = true;
+    else if ((event.type === "body" || event.type === "data") && !this.#gone) this.#unread += event.chunk.length;
     // The thread has credited it by itself.
     if (event.type === "credit" && this.#answered && this.#sent <= SETTLED_AT_ONCE) return;
     if (this.#carrier === null) return this.#whileNobodyHasIt(event);
@@ -93,51 +100,77 @@ export class ThreadExchange implements RequestSink {
       else this.#early = null;
     }
     this.#carrier.carry(this.number, event);
-    if (event.type === "abort") this.#over();
-    else if (this.#answered && this.#received) this.#carrier.forget(this);
+    if (event.type === "abort") this.#aborted();
+    else this.#check();
   }
 
   /** From the app. */
   receive(event: ResponseEvent): void {
     this.#early = null;
+    if (this.#leaving) {
+      // The web server has ended it; the thread has heard of that, or had just answered.
+      if (event.type === "end" || event.type === "fail") this.#release();
+      return;
+    }
     if (event.type === "body") this.#sent += event.chunk.length;
+    else if (event.type === "credit") this.#unread -= event.bytes;
+    else if (event.type === "fail") return this.fail(event.status);
     else if (event.type === "end") this.#answered = true;
     this.#response.send(event);
-    if (event.type === "fail") this.#over();
-    else if (event.type === "end") {
-      this.#carrier?.answered(this);
-      if (this.#received) this.#carrier?.forget(this);
-    }
+    if (event.type === "end") this.#carrier?.answered(this);
+    this.#check();
   }
 
   /** Nobody answers it any more: before the head the gateway does with `status`, after it the answer is broken off. */
   fail(status: FailStatus): void {
-    if (!this.#answered) this.#response.send({ type: "fail", status });
-    this.#over();
+    const wasAnswered = this.#answered;
+    this.#answered = this.#gone = true;
+    if (!wasAnswered) this.#response.send({ type: "fail", status });
+    // What was sent to the thread nobody reads any more.
+    if (!this.#leaving && this.#unread > 0) this.#response.send({ type: "credit", bytes: this.#unread });
+    this.#unread = 0;
+    this.#early = null;
+    const carrier = this.#carrier;
+    this.#carrier = null;
+    if (!wasAnswered || this.#leaving) carrier?.answered(this);
+    carrier?.forget(this);
   }
 
   #whileNobodyHasIt(event: RequestEvent): void {
-    if (this.#answered) {
+    if (this.#gone) {
       // The rest of a request that nobody reads.
       if (event.type === "body" || event.type === "data") {
         this.#response.send({ type: "credit", bytes: event.chunk.length });
       }
-      return;
-    }
-    if (event.type === "abort") {
-      this.#answered = true;
+    } else if (event.type === "abort") {
+      this.#answered = this.#gone = true;
+      this.#early = null;
       this.#queue.leave(this);
     } else this.#early!.push(event);
   }
 
-  #over(): void {
-    const carrier = this.#carrier;
-    this.#carrier = null;
-    if (!this.#answered) {
+  /** By the web server. The thread has it in hand until it says that it has heard of that. */
+  #aborted(): void {
+    if (this.#answered) {
+      this.#gone = true;
+      this.#carrier?.forget(this);
+      this.#carrier = null;
+    } else {
       this.#answered = true;
-      carrier?.answered(this);
+      this.#leaving = true;
     }
-    carrier?.forget(this);
+  }
+
+  #release(): void {
+    this.#leaving = false;
+    this.#gone = true;
+    this.#carrier?.answered(this);
+    this.#carrier?.forget(this);
+    this.#carrier = null;
+  }
+
+  #check(): void {
+    if (this.#answered && this.#received && this.#unread <= 0 && !this.#leaving) this.#carrier?.forget(this);
   }
 }
 

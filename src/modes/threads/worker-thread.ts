@@ -255,7 +255,7 @@ export class WorkerThread implements ExchangeCarrier {
 
   /** Takes its exchanges from it: gives those that it has not seen, the others fail. */
   #release(status: FailStatus): ThreadExchange[] {
-    const { started } = this.#heartbeat;
+    const started = this.#heartbeat.close();
     const unseen: ThreadExchange[] = [];
     for (const exchange of this.exchanges) {
       if (exchange.number > started && exchange.withdraw()) {

@@ -125,3 +125,49 @@ describe("an exchange of the threaded mode", () => {
     expect(setUp().exchange.report).toMatchObject({ id: "a-1", method: "GET", url: "/x", worker: null });
   });
 });
+
+describe("credit for the body of an exchange of the threaded mode", () => {
+  it("reaches the gateway although the answer was complete before", () => {
+    const { exchange, carrier, answered, told } = setUp();
+    exchange.assign(carrier, 1);
+    exchange.send(body("abc"));
+    exchange.send(END);
+    exchange.receive({ type: "head", status: 200, block: "Status: 200 OK\r\n\r\n" });
+    exchange.receive({ type: "end", appStatus: 0 });
+    expect(told).toEqual(["answered"]);
+    exchange.receive({ type: "credit", bytes: 3 });
+    expect(answered.at(-1)).toEqual({ type: "credit", bytes: 3 });
+    expect(told).toEqual(["answered", "forget"]);
+  });
+
+  it("is given by itself for what a thread had that has died, and for what waited with it in the queue", () => {
+    const sent = setUp();
+    sent.exchange.assign(sent.carrier, 1);
+    sent.exchange.send(body("abc"));
+    sent.exchange.fail(500);
+    const waiting = setUp();
+    waiting.exchange.send(body("abcd"));
+    waiting.exchange.fail(503);
+    expect([sent.answered, waiting.answered]).toEqual([
+      [
+        { type: "fail", status: 500 },
+        { type: "credit", bytes: 3 },
+      ],
+      [
+        { type: "fail", status: 503 },
+        { type: "credit", bytes: 4 },
+      ],
+    ]);
+  });
+
+  it("an abort leaves it in the thread's hand until the thread has heard of it", () => {
+    const { exchange, carrier, answered, told } = setUp();
+    exchange.assign(carrier, 1);
+    exchange.send({ type: "abort", code: "CONNECTION_LOST" });
+    expect(told).toEqual([]);
+    exchange.receive({ type: "head", status: 200, block: "Status: 200 OK\r\n\r\n" });
+    exchange.receive({ type: "fail", status: 500 });
+    expect(told).toEqual(["answered", "forget"]);
+    expect(answered).toEqual([]);
+  });
+});
