@@ -39,11 +39,13 @@ export class HeldListener {
   /** For people: the path, `127.0.0.1:6500`, or `descriptor 0`. */
   readonly where: string;
   readonly #state: Int32Array | null;
+  readonly #atExit = (): void => this.close();
 
   private constructor(fd: number, where: string, state: Int32Array | null) {
     this.fd = fd;
     this.where = where;
     this.#state = state;
+    if (state !== null) process.once("exit", this.#atExit);
   }
 
   /**
@@ -80,6 +82,7 @@ export class HeldListener {
   close(): void {
     const state = this.#state;
     if (state === null || Atomics.compareExchange(state, 0, KEEPING, RELEASED) !== KEEPING) return;
+    process.off("exit", this.#atExit);
     Atomics.notify(state, 0);
     Atomics.wait(state, 0, RELEASED, CLOSE_TIME);
   }

@@ -1,6 +1,7 @@
 /** The thread that binds a socket and then sleeps: see held-listener.ts. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
+import { dirname, resolve } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 
 import { carryError } from "../carried-error.ts";
@@ -18,12 +19,13 @@ const logAt =
     tell({ type: "log", level, message });
 const log: Logger = { error: logAt("error"), warn: logAt("warn"), info: logAt("info"), debug: logAt("debug") };
 
-const before = new Set(listeningDescriptors());
+// The status may have a socket in the same directory.
+const before = listeningInodes({ path: "path" in address ? resolve(address.path) : null, port: null });
 const server = createServer();
 server.on("error", (error) => tell({ type: "failed", error: carryError(error) }));
 const bound = bind(server, address, { backlog, log });
 server.on("listening", () => {
-  const fd = listeningDescriptors().find((each) => !before.has(each));
+  const fd = descriptorOf(ownInodes(server.address()));
   if (fd === undefined) {
     const error = new ListenError("LISTEN_BAD_ADDRESS", "the listening socket cannot be found in /proc/self/fd");
     tell({ type: "failed", error: carryError(error) });
@@ -38,29 +40,45 @@ server.on("listening", () => {
   Atomics.notify(state, 0);
 });
 
-/** Descriptors of this process that are listening sockets, TCP or Unix. */
-function listeningDescriptors(): number[] {
-  const listening = listeningInodes();
-  const found: number[] = [];
+/** The descriptor of this process that is one of these sockets. */
+function descriptorOf(inodes: ReadonlySet<string>): number | undefined {
   for (const name of readdirSync("/proc/self/fd")) {
     try {
       const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1];
-      if (inode !== undefined && listening.has(inode)) found.push(Number(name));
+      if (inode !== undefined && inodes.has(inode)) return Number(name);
     } catch {
       // Closed meanwhile, by another thread.
     }
   }
-  return found;
+  return undefined;
 }
 
-/** proc(5): state 0A is TCP_LISTEN; a Unix socket's flag 0x10000 is __SO_ACCEPTCON. */
-function listeningInodes(): Set<string> {
+function ownInodes(bound: AddressInfo | string | null): Set<string> {
+  const where = typeof bound === "string" ? { path: bound, port: null } : { path: null, port: bound!.port };
+  const inodes = listeningInodes(where);
+  for (const inode of before) inodes.delete(inode);
+  return inodes;
+}
+
+/**
+ * The sockets that listen on a port, of whatever process (SO_REUSEPORT allows several), or that were bound beside a
+ * path, as ours are. proc(5): state 0A is TCP_LISTEN, an address ends in its port; a Unix socket's flag 0x10000 is
+ * __SO_ACCEPTCON, and its name is the one under which it was bound.
+ */
+function listeningInodes({ path, port }: { path: string | null; port: number | null }): Set<string> {
   const inodes = new Set<string>();
-  for (const table of ["tcp", "tcp6"]) {
-    for (const [, , , state, , , , , , inode] of rowsOf(table)) if (state === "0A") inodes.add(inode!);
+  if (path !== null) {
+    for (const [, , , flags, , , inode, name] of rowsOf("unix")) {
+      const beside = name?.startsWith(`${dirname(path)}/.`) === true;
+      if (beside && (Number.parseInt(flags!, 16) & 0x10000) !== 0) inodes.add(inode!);
+    }
   }
-  for (const [, , , flags, , , inode] of rowsOf("unix")) {
-    if ((Number.parseInt(flags!, 16) & 0x10000) !== 0) inodes.add(inode!);
+  if (port === null) return inodes;
+  const ending = `:${port.toString(16).padStart(4, "0").toUpperCase()}`;
+  for (const table of ["tcp", "tcp6"]) {
+    for (const [, local, , state, , , , , , inode] of rowsOf(table)) {
+      if (state === "0A" && local?.endsWith(ending) === true) inodes.add(inode!);
+    }
   }
   return inodes;
 }

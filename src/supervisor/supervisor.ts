@@ -421,7 +421,7 @@ export class Supervisor<Work> {
     const alive = new Set([...this.#processes.values()].map(({ generation }) => generation));
     for (const [number, generation] of this.#generations) {
       if (startable.includes(generation)) continue;
-      if (startable.length > 0 && !startable.some(({ listener }) => listener === generation.listener)) {
+      if (!startable.some(({ listener }) => listener === generation.listener)) {
         generation.listener.close();
       }
       if (!alive.has(number)) this.#generations.delete(number);

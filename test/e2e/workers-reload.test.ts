@@ -40,10 +40,14 @@ describe("a reload", () => {
       for (let version = 1; version <= 20; version++) {
         await server.configure({ app: { version } });
         await server.reload();
-        expect((await server.who()).version).toBe(String(version));
+        // A process of the old generation may take a connection or two until it has heard of it.
+        await until(
+          async () => (await server!.who()).version === String(version),
+          () => `version ${version}`,
+        );
       }
       await busy.stop();
-      expect(busy.failures).toEqual([]);
+      expect(busy.failures, server.output.slice(-2000)).toEqual([]);
       expect(busy.answered).toBeGreaterThan(200);
       expect(server.output).not.toMatch(/ error /);
     },
@@ -130,7 +134,7 @@ describe("recycling", () => {
         50_000,
       );
       await busy.stop();
-      expect(busy.failures).toEqual([]);
+      expect(busy.failures, server.output.slice(-2000)).toEqual([]);
     },
   );
 });

@@ -89,8 +89,11 @@ export class SupervisedServer {
     );
   }
 
+  /** @throws with what the server has said, if it is gone */
   async ask(path: string, { method = "GET", body }: { method?: string; body?: Uint8Array } = {}): Promise<Reply> {
     const request = { params: variables(path, method, body?.length ?? 0), headTimeout: 30_000, ...(body && { body }) };
+    const gone = this.process.exitCode ?? this.process.signalCode;
+    if (gone !== null) throw new Error(`the server is gone (${gone}):\n${this.output}`);
     const answer = await (this.protocol === "fastcgi" ? fastCgiRequest : scgiRequest)(this.target, request);
     return { status: answer.status, body: await text(answer.body) };
   }
