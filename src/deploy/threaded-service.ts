@@ -3,7 +3,7 @@ import type { Logger } from "../log.ts";
 import { ThreadPool, type ThreadPoolOptions } from "../modes/threads/pool.ts";
 import { REQUESTS_SHOWN } from "../report.ts";
 import { slowEntry } from "../stacks/slow-entry.ts";
-import { sampleThreadStack } from "../stacks/thread-stack.ts";
+import { ThreadStacks } from "../stacks/thread-stack.ts";
 import { LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
 import type { GatewayWork } from "./gateway-work.ts";
@@ -14,13 +14,15 @@ import { closeGateway, gatewayReport, openGateway } from "./servers.ts";
 export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, generation } = duty;
   const slowLog = new SlowLog(work.plan, log, duty.slow);
+  // Before the first thread: see there.
+  const stacks = new ThreadStacks();
   const pool = new ThreadPool<GatewayWork>({
     entry: new URL("./thread-main.js", import.meta.url),
     options: poolOptions(work.plan),
     log,
     slow: async (thread, exchanges, why) => {
       const requests = exchanges.slice(0, REQUESTS_SHOWN).map((exchange) => exchange.report);
-      const sample = await sampleThreadStack(thread.worker, thread.name);
+      const sample = await stacks.sample(thread.worker);
       slowLog.write(slowEntry({ why, pid: process.pid, worker: thread.id, requests, sample }));
     },
     exhausted: () => duty.worn("there are as many threads as max_zombies allows that cannot be ended"),
@@ -36,6 +38,7 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
     drain: async (handOver) => {
       await closeGateway(gateway, handOver);
       await pool.close();
+      stacks.close();
       slowLog.close();
     },
     // A thread in a call that does not end keeps exit() waiting for it.
