@@ -42,7 +42,7 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
       slowLog.close();
     },
     // A thread in a call that does not end keeps exit() waiting for it.
-    exit: () => void (pool.zombies > 0 ? process.kill(process.pid, "SIGKILL") : process.exit()),
+    exit: () => void (pool.size > 0 ? process.kill(process.pid, "SIGKILL") : process.exit()),
     resize: (delta) => pool.resize(delta),
     reopenLogs: () => {
       gateway.reopenLogs();

@@ -1,4 +1,6 @@
 /** Worker threads as one dispatcher: gives each exchange to the thread with least in hand, and keeps threads as `supervise` says. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Dispatcher, RequestHead, RequestSink, ResponseSink } from "../../exchange.ts";
 import type { Logger } from "../../log.ts";
 import { type QueueReport, REQUESTS_SHOWN, type WorkerReport } from "../../report.ts";
@@ -141,6 +143,8 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
       this.#look();
       await gone;
     }
+    // Those that were ended by force just now need a moment; those that stay would hold up the end of the process.
+    for (const end = Date.now() + ZOMBIE_AFTER; this.#threads.size > 0 && Date.now() < end;) await sleep(TICK);
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
@@ -161,6 +165,11 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
     const [first] = this.#queue;
     const oldest = first === undefined ? 0 : Date.now() - first.begunAt;
     return { length: this.#queue.size, limit: this.#options.queueLimit, oldest };
+  }
+
+  /** Threads of whatever state. */
+  get size(): number {
+    return this.#threads.size;
   }
 
   /** Threads that were ended but are still there. */
