@@ -44,16 +44,16 @@ afterAll(() => backends.stop());
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
 const IN_ONE_THREAD = CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === ""));
 /** With workers: each protocol over both transports, behind one web server or another. */
-const WITH_WORKERS = [
+const WITH_WORKERS: ReadonlySet<string> = new Set([
   "nginx fastcgi unix /",
   "apache fastcgi tcp /james",
   "lighttpd scgi tcp /james",
   "nginx scgi unix /",
-];
+]);
 const ASKED: readonly (Configuration & { readonly mode?: "thread" | "fork" })[] = [
   ...IN_ONE_THREAD,
   ...(["thread", "fork"] as const).flatMap((mode) =>
-    IN_ONE_THREAD.filter(({ title }) => WITH_WORKERS.includes(title)).map((each) => ({
+    IN_ONE_THREAD.filter(({ title }) => WITH_WORKERS.has(title)).map((each) => ({
       ...each,
       mode,
       title: `${each.title}, ${mode} mode`,
