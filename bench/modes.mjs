@@ -6,10 +6,15 @@
  */
 import { parseArgs } from "node:util";
 
+import { FAIRNESS_ROW } from "./modes/fairness.mjs";
+import { IDLE_ROW } from "./modes/idle.mjs";
 import { LOAD_ROWS } from "./modes/load.mjs";
+import { START_ROW } from "./modes/start.mjs";
+import { TRANSFER_ROW } from "./modes/transfer.mjs";
+import { WORKER_MEMORY_ROW } from "./modes/worker-memory.mjs";
 import { compileLoadGenerator, needBuild } from "./tools.mjs";
 
-const ROWS = [...LOAD_ROWS];
+const ROWS = [...LOAD_ROWS, WORKER_MEMORY_ROW, START_ROW, IDLE_ROW, FAIRNESS_ROW, TRANSFER_ROW];
 
 const { values } = parseArgs({
   options: { quick: { type: "boolean" }, rounds: { type: "string" }, only: { type: "string" } },

@@ -7,43 +7,30 @@ import { fastCgiRequest } from "../dist/client/fastcgi-request.js";
 import { MIB, load, memory, params, targetOf } from "./tools.mjs";
 
 const GIB = 1024 * MIB;
-const WARM_UP_REQUESTS = 1000;
+const WARM_UP_REQUESTS = "1000";
 /** Resets a process's VmHWM (proc(5)). */
 const CLEAR_PEAK = "5";
 
-/** Each way through a server with the named handler. */
+/** Each way through a server with the named handler; `warmUp` says what its small requests are like. */
 export const TRANSFERS = [
-  { title: "upload, slow app", handler: "slowSink", transfer: upload },
-  { title: "download, slow reader", handler: "gibibyte", transfer: (target) => download(target, { slowly: true }) },
-  { title: "download, fast reader", handler: "gibibyte", transfer: (target) => download(target, { slowly: false }) },
+  { title: "upload, slow app", handler: "slowSink", warmUp: ["--body", "1000"], transfer: upload },
+  download({ title: "download, slow reader", slowly: true }),
+  download({ title: "download, fast reader", slowly: false }),
 ];
 
 /**
  * Warms a server up, transfers 1 GiB and looks at the resident memory of its process `pid`.
  * @returns {Promise<{ before: number, growth: number, seconds: number }>} bytes before, and the peak's bytes above that
  */
-export async function peakOfTransfer({ handler, transfer }, { address, pid }) {
+export async function peakOfTransfer({ warmUp, transfer }, { address, pid }) {
   const target = targetOf(address);
-  await warmUp({ address, pid, target }, handler);
+  await load(address, { protocol: "fcgi", pid, args: ["-n", WARM_UP_REQUESTS, "-c", "4", ...warmUp] });
   const before = memory(pid, "VmRSS");
   writeFileSync(`/proc/${pid}/clear_refs`, CLEAR_PEAK);
   const started = performance.now();
   await transfer(target);
   const seconds = (performance.now() - started) / 1000;
   return { before, growth: memory(pid, "VmHWM") - before, seconds };
-}
-
-/** Small requests for the sink; the source has no small answer, so that its clients leave after the head. */
-async function warmUp({ address, pid, target }, handler) {
-  if (handler === "gibibyte") {
-    for (let i = 0; i < WARM_UP_REQUESTS; i++) {
-      const { body } = await fastCgiRequest(target, { params: params() });
-      body.on("error", () => {});
-      body.destroy();
-    }
-    return;
-  }
-  await load(address, { protocol: "fcgi", pid, args: ["-n", String(WARM_UP_REQUESTS), "-c", "4", "--body", "1000"] });
 }
 
 async function upload(target) {
@@ -56,7 +43,12 @@ async function upload(target) {
   if (taken !== String(GIB)) throw new Error(`the app took ${taken} bytes`);
 }
 
-async function download(target, { slowly }) {
+function download({ title, slowly }) {
+  const transfer = (target) => fetchAll(target, { slowly });
+  return { title, handler: "gibibyte", warmUp: ["--path", "/nothing"], transfer };
+}
+
+async function fetchAll(target, { slowly }) {
   const answer = await fastCgiRequest(target, { params: params() });
   let taken = 0;
   let rest = 0;

@@ -42,8 +42,9 @@ export const HANDLERS = {
     }
     res.end(String(taken));
   },
-  /** 1 GiB, written as fast as the reader takes it. */
+  /** 1 GiB, written as fast as the reader takes it; /nothing is small. */
   gibibyte: async (req, res) => {
+    if (req.url === "/nothing") return void res.end();
     res.setHeader("Content-Type", "application/octet-stream");
     for (let i = 0; i < 1024; i++) {
       if (!res.write(MIB)) await new Promise((resolve) => res.once("drain", resolve));
