@@ -38,12 +38,7 @@ export const LOAD_ROWS = [
   {
     name: "work",
     title: `${WORK_MILLISECONDS} ms of CPU a request, 16 kept connections`,
-    run: (bench) => measureWork(bench, ["-c", "16"]),
-  },
-  {
-    name: "work-per-connection",
-    title: `${WORK_MILLISECONDS} ms of CPU a request, one request per connection, 16 at a time`,
-    run: (bench) => measureWork(bench, ["-c", "16", "--keepalive", "off"]),
+    run: measureWork,
   },
 ];
 
@@ -61,13 +56,13 @@ function cpuRow({ name, title, handler = "hello", server, load: args, targets = 
   return { name, title, run };
 }
 
-async function measureWork(bench, args) {
+async function measureWork(bench) {
   const steps = stepsOf(WORK_MILLISECONDS);
   const seconds = { ...bench.seconds, warmup: WORK_WARM_UP };
   bench.say(`${steps} steps a request`);
   for (const mode of ["thread", "fork"]) {
     const servers = WORKERS.map((workers) => ({ mode, workers, app: { handler: "work", steps } }));
-    const results = await measure({ ...bench, seconds }, servers, { args, spin: false });
+    const results = await measure({ ...bench, seconds }, servers, { args: ["-c", "16"], spin: false });
     for (const result of results) {
       bench.say(`${line(result)}  ${(result.rps / results[0].rps).toFixed(2)} x one worker`);
     }
