@@ -17,12 +17,12 @@ const DEPTH = 4;
 export function carryError(thrown: unknown, depth: number = DEPTH): CarriedError {
   try {
     if (!(thrown instanceof Error)) return { name: "Error", message: String(thrown), stack: String(thrown) };
-    const { name, message, stack = `${name}: ${message}`, cause } = thrown;
+    const { name, message, stack, cause } = thrown;
     const { code, place } = thrown as { code?: unknown; place?: ConfigPlace };
     return {
       name,
-      message,
-      stack,
+      message: String(message),
+      stack: typeof stack === "string" ? stack : `${name}: ${message}`,
       ...(typeof code === "string" ? { code } : {}),
       ...(thrown instanceof ConfigError ? { place } : {}),
       ...(cause instanceof Error && depth > 0 ? { cause: carryError(cause, depth - 1) } : {}),

@@ -58,11 +58,13 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
 
   /** The app threw or rejected: 500 before the head, a broken answer after it. The connection and its neighbours live on. */
   appFailed(thrown: unknown): void {
-    if (this.#closed) return;
     const error = asError(thrown);
-    if (error instanceof RequestError) this.line.fail(error, error.status);
+    if (this.line.over) {
+      // Too late for an answer. That its exchange is gone an app only repeats.
+      if (!isReset(error)) this.report(error);
+    } else if (error instanceof RequestError) this.line.fail(error, error.status);
     else this.line.fail(error, 500, this.#host.options.debug ? textOf(error) : "");
-    this.#closeSoon();
+    if (!this.#closed) this.#closeSoon();
   }
 
   report(problem: Error | string): void {
@@ -335,6 +337,10 @@ function closeWith(exchange: HostedExchange, error: Error | null): void {
 function connectionReset(cause?: AbortCode): Error {
   const error = new Error("aborted", cause === undefined ? undefined : { cause });
   return Object.assign(error, { code: "ECONNRESET" });
+}
+
+function isReset(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === "ECONNRESET" && error.message === "aborted";
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { BusyConnections } from "../support/busy-connections.ts";
-import { type Mode, type Protocol, SupervisedServer, until } from "../support/supervised.ts";
+import { type Mode, type Protocol, SupervisedServer, sleep, until } from "../support/supervised.ts";
 
 const WORKERS = 4;
 const POOL = { pm: "static", maxChildren: WORKERS, maxThreads: WORKERS, concurrency: 16 };
@@ -145,5 +145,56 @@ describe("threads that cannot be ended", () => {
     expect(server.output).toMatch(/asks to be replaced: .*max_zombies/);
     expect(busy.failures.filter(({ what }) => what !== 504)).toEqual([]);
     expect((await server.who()).pid).not.toBe(first);
+  });
+});
+
+describe("a thread", () => {
+  it("that was blocked for a while is given what waited for it", async () => {
+    const pool = { pm: "static", maxThreads: 1, concurrency: 8, queue_timeout: "5s" };
+    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    const blocked = server.ask("/work?n=900");
+    await sleep(450);
+    const begun = Date.now();
+    expect((await server.ask("/wait?n=1")).status).toBe(200);
+    expect(Date.now() - begun).toBeLessThan(4000);
+    expect((await blocked).status).toBe(200);
+  });
+
+  it("that blocks gives back an upload that it has not begun with", async () => {
+    const pool = { pm: "static", maxThreads: 1, concurrency: 8, stall_timeout: "1s", slowlog_timeout: 0 };
+    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    const culprit = server.ask("/loop");
+    const upload = server.ask("/upload", { method: "POST", body: Buffer.alloc(10_000, "u") });
+    expect((await culprit).status).toBe(504);
+    expect(await upload).toEqual({ status: 200, body: "10000\n" });
+  });
+
+  it.for(PROTOCOLS)("over %s ends at once although an app has left bodies unread", async (protocol) => {
+    server = await SupervisedServer.start({ mode: "thread", protocol, server: { ...POOL, graceful_timeout: "15s" } });
+    for (let i = 0; i < 4; i++) {
+      const upload = server.ask("/leave-body", { method: "POST", body: Buffer.alloc(200_000, "u") });
+      expect(await upload).toEqual({ status: 200, body: "left\n" });
+    }
+    const begun = Date.now();
+    expect(await server.stop()).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(8000);
+  });
+
+  it("tells what an app throws after its answer", async () => {
+    server = await SupervisedServer.start({ mode: "thread", server: POOL });
+    expect(await server.ask("/throw-after-answer")).toEqual({ status: 200, body: "answered\n" });
+    await server.said(/thrown after the answer/);
+    expect((await server.who()).version).toBe("0");
+  });
+});
+
+describe("workers that die soon after they were ready", () => {
+  it.for(["thread"] as const)("in %s mode are started again with a delay that grows", async (mode) => {
+    const pool = { pm: "static", maxChildren: 1, maxThreads: 1 };
+    server = await SupervisedServer.start({ mode, server: pool, app: { fail_after: 300 } });
+    await sleep(6000);
+    const deaths = server.output.match(/uncaughtException in/g)?.length ?? 0;
+    expect(deaths).toBeGreaterThan(1);
+    expect(deaths).toBeLessThan(9);
   });
 });

@@ -305,6 +305,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     if (this.over) return;
     this.over = true;
     if (!this.#bodyEnded) this.#abandonApp("BODY_TIMEOUT");
+    // What the app has not read of it is with the app already.
+    this.#letGo();
     this.writeEnd();
     if (this.#made + this.#underway === 0) this.#record(false);
   }

@@ -9,6 +9,7 @@ import type {
   RequestSink,
   ResponseEvent,
   ResponseSink,
+  Role,
 } from "../../exchange.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
@@ -33,6 +34,7 @@ export class FarEnd implements RequestListener {
   #settling: FarExchange[] = [];
   #scheduled = false;
   #draining = false;
+  #exiting = false;
 
   constructor({ port, shared }: Pick<ThreadData<unknown>, "port" | "shared">, service: ThreadService) {
     this.#port = port;
@@ -52,7 +54,7 @@ export class FarEnd implements RequestListener {
 
   request(number: number, head: RequestHead): void {
     if (!this.#heartbeat.begin(number)) return;
-    const exchange = new FarExchange(this, number);
+    const exchange = new FarExchange(this, number, head.role);
     this.#open.set(number, exchange);
     exchange.sink = this.#service.dispatcher.dispatch(head, exchange);
   }
@@ -90,8 +92,11 @@ export class FarEnd implements RequestListener {
       // What is answered meanwhile leaves at the end, all at once.
       const wasScheduled = this.#scheduled;
       this.#scheduled = true;
-      readRequests(message, this);
-      this.#scheduled = wasScheduled;
+      try {
+        readRequests(message, this);
+      } finally {
+        this.#scheduled = wasScheduled;
+      }
       if (!wasScheduled && !this.#writer.empty) this.#flush();
     }
   }
@@ -118,32 +123,35 @@ export class FarEnd implements RequestListener {
   }
 
   #exit(): void {
+    if (this.#exiting) return;
+    this.#exiting = true;
+    this.#heartbeat.close();
     this.#flush();
     void this.#service.stop().finally(() => {
       this.#flush();
       // An app that still holds a timer or a socket is no reason to stay.
-      process.exit(0);
+      process.exit();
     });
   }
 }
 
-/** One exchange in the worker. It is over when both sides have ended and nothing of either is under way. */
+/** One exchange in the worker. It is over when both sides have ended and nothing of the answer is under way. */
 class FarExchange implements ResponseSink {
   sink: RequestSink | null = null;
   readonly #end: FarEnd;
   readonly #number: number;
   #answered = false;
-  #received = false;
-  /** Bytes of the request that the app has not credited. */
-  #unread = 0;
+  /** Streams of the request that have not ended: the body, and a filter's file. */
+  #openStreams: number;
   /** Bytes of the answer, and those of them that were not credited. */
   #sent = 0;
   #underway = 0;
   #over = false;
 
-  constructor(end: FarEnd, number: number) {
+  constructor(end: FarEnd, number: number, role: Role) {
     this.#end = end;
     this.#number = number;
+    this.#openStreams = role === "filter" ? 2 : 1;
   }
 
   /** From the app. */
@@ -155,10 +163,6 @@ class FarExchange implements ResponseSink {
     }
     this.#end.send(this.#number, event);
     if (event.type === "fail") this.#finish();
-    if (event.type === "credit") {
-      this.#unread -= event.bytes;
-      this.#check();
-    }
     if (event.type !== "end") return;
     this.#answered = true;
     if (this.#sent > 0 && this.#sent <= SETTLED_AT_ONCE) this.#end.settle(this);
@@ -175,29 +179,34 @@ class FarExchange implements ResponseSink {
 
   /** From the gateway. */
   receive(event: RequestEvent): void {
-    if (event.type === "body" || event.type === "data") this.#unread += event.chunk.length;
-    this.sink?.send(event);
     switch (event.type) {
       case "bodyEnd":
-        this.#received = true;
+      case "dataEnd":
+        this.#openStreams--;
+        this.sink?.send(event);
         break;
-      case "credit":
-        this.#underway -= event.bytes;
+      case "credit": {
+        // A short answer may have been credited here already.
+        const bytes = Math.min(event.bytes, this.#underway);
+        this.#underway -= bytes;
+        if (bytes > 0) this.sink?.send({ type: "credit", bytes });
         break;
+      }
       case "abort":
+        this.sink?.send(event);
         // Says that the thread has heard of it, and has room again.
         if (!this.#over) this.#end.send(this.#number, { type: "fail", status: 500 });
         return this.#finish();
       case "body":
       case "data":
-      case "dataEnd":
+        this.sink?.send(event);
         return;
     }
     this.#check();
   }
 
   #check(): void {
-    if (this.#answered && this.#received && this.#underway <= 0 && this.#unread <= 0) this.#finish();
+    if (this.#answered && this.#openStreams <= 0 && this.#underway <= 0) this.#finish();
   }
 
   #finish(): void {

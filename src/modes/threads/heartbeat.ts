@@ -44,6 +44,7 @@ export class Heartbeat {
    * false or `close` tells of it, whichever comes first.
    */
   begin(exchange: number): boolean {
+    if (Atomics.load(this.#integers, CLOSED) !== 0) return false;
     Atomics.store(this.#integers, STARTED, exchange);
     return Atomics.load(this.#integers, CLOSED) === 0;
   }

@@ -22,7 +22,7 @@ export type FromThread =
   | Batch
   /** The app is loaded. */
   | "ready"
-  /** It is about to go of its own accord, and begins with nothing that comes from now on. */
+  /** It is about to go of its own accord. What it has not begun with when it goes is given to another. */
   | "leaving"
   /** It cannot run the app. */
   | { readonly failed: CarriedError };

@@ -58,7 +58,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
     threadsStalled: 0,
     threadsRetired: 0,
     queued: 0,
-    queueRefusals: 0,
+    queueOverflows: 0,
     queueTimeouts: 0,
     redispatched: 0,
   };
@@ -118,7 +118,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
     const thread = this.#queue.size === 0 ? this.#choose() : null;
     if (thread !== null) thread.take(exchange);
     else if (this.#queue.size >= this.#options.queueLimit) {
-      this.counters.queueRefusals++;
+      this.counters.queueOverflows++;
       exchange.fail(503);
     } else {
       this.counters.queued++;
@@ -130,7 +130,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
 
   /** One thread more or less, until the next reload. */
   resize(delta: 1 | -1): void {
-    this.#extra += delta;
+    this.#extra = Math.max(1 - this.#options.limits.max, this.#extra + delta);
     this.#look();
   }
 
@@ -187,6 +187,11 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
   changed(): void {
     this.#look();
     this.roomy();
+  }
+
+  leftEarly(thread: WorkerThread): void {
+    const failure = new Error(`worker thread ${thread.id} failed as soon as it was ready`);
+    this.#failures.add(thread, this.#next, failure);
   }
 
   roomy(): void {
@@ -344,11 +349,14 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
     const id = ++this.#lastThread;
     const spread = Math.round(maxRequests * (1 + Math.random() * JITTER));
     this.counters.threadsStarted++;
-    const thread = new WorkerThread(
-      { entry, id, generation, replaces, concurrency, maxHeap, maxRequests: spread, work: this.#work.get(generation) },
-      this,
-    );
-    this.#threads.set(id, thread);
+    const work = this.#work.get(generation);
+    try {
+      const setup = { entry, id, generation, replaces, concurrency, maxHeap, maxRequests: spread, work };
+      this.#threads.set(id, new WorkerThread(setup, this));
+    } catch (error) {
+      this.#setup.log.error(`a worker thread cannot be started: ${(error as Error).message}`);
+      this.#failures.add({ generation, startedAt: Date.now() }, this.#next, error as Error);
+    }
   }
 
   #kill(thread: WorkerThread, why: Extract<Action, { type: "kill" }>["why"]): void {
@@ -365,7 +373,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
 
   #endWaiting(now: number): void {
     for (const exchange of this.#queue) {
-      if (now - exchange.begunAt < this.#options.queueTimeout) return;
+      if (now - exchange.queuedAt < this.#options.queueTimeout) return;
       this.#queue.delete(exchange);
       this.counters.queueTimeouts++;
       exchange.fail(503);

@@ -31,6 +31,8 @@ export interface ExchangeQueue {
 export class ThreadExchange implements RequestSink {
   readonly head: RequestHead;
   readonly begunAt: number = Date.now();
+  /** When it last began to wait for a thread. */
+  queuedAt: number = this.begunAt;
   /** Its number in the thread that has it. */
   number = 0;
   service: Service | null = null;
@@ -40,12 +42,13 @@ export class ThreadExchange implements RequestSink {
   readonly #queue: ExchangeQueue;
   #carrier: ExchangeCarrier | null = null;
   /**
-   * What came for it as long as nothing but the end of its body did, or while it waits: so that it can be given to
-   * another thread. The gateway's window bounds it.
+   * What came for it as long as the app has done nothing with it: so that it can be given to another thread. The
+   * gateway's window bounds it.
    */
   #early: RequestEvent[] | null = [];
   #answered = false;
-  #received = false;
+  /** Streams of the request that have not ended: the body, and a filter's file. */
+  #openStreams: number;
   /** No thread has it any more, nor will have it. */
   #gone = false;
   /** The web server has ended it, of which the thread has not heard yet. */
@@ -59,6 +62,7 @@ export class ThreadExchange implements RequestSink {
     this.head = head;
     this.#response = response;
     this.#queue = queue;
+    this.#openStreams = head.role === "filter" ? 2 : 1;
   }
 
   get report(): RequestReport {
@@ -77,28 +81,25 @@ export class ThreadExchange implements RequestSink {
     this.number = number;
     this.service = { worker: carrier.id, waited: Date.now() - this.begunAt };
     for (const event of this.#early!) carrier.carry(number, event);
-    this.#early = isPlain(this.#early!) ? this.#early : null;
   }
 
-  /** Back into the queue, from a thread that has not seen it. False if too much of it was sent there already. */
+  /** Back into the queue, from a thread that has not begun with it. False if it is over. */
   withdraw(): boolean {
     if (this.#early === null || this.#answered) return false;
     this.#carrier = null;
     this.service = null;
+    this.queuedAt = Date.now();
     return true;
   }
 
   /** From the gateway: RequestSink. */
   send(event: RequestEvent): void {
-    if (event.type === "bodyEnd") this.#received = true;
+    if (event.type === "bodyEnd" || event.type === "dataEnd") this.#openStreams--;
     else if ((event.type === "body" || event.type === "data") && !this.#gone) this.#unread += event.chunk.length;
     // The thread has credited it by itself.
     if (event.type === "credit" && this.#answered && this.#sent <= SETTLED_AT_ONCE) return;
     if (this.#carrier === null) return this.#whileNobodyHasIt(event);
-    if (this.#early !== null) {
-      if (event.type === "bodyEnd") this.#early.push(event);
-      else this.#early = null;
-    }
+    this.#early?.push(event);
     this.#carrier.carry(this.number, event);
     if (event.type === "abort") this.#aborted();
     else this.#check();
@@ -170,10 +171,6 @@ export class ThreadExchange implements RequestSink {
   }
 
   #check(): void {
-    if (this.#answered && this.#received && this.#unread <= 0 && !this.#leaving) this.#carrier?.forget(this);
+    if (this.#answered && this.#openStreams <= 0 && !this.#leaving) this.#carrier?.forget(this);
   }
-}
-
-function isPlain(events: readonly RequestEvent[]): boolean {
-  return events.every(({ type }) => type === "bodyEnd");
 }

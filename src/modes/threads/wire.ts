@@ -6,6 +6,8 @@
  * buffer of its own, which is moved and not cloned. It is a copy, always: the chunk may be a part of what a socket has
  * read, or the app's own memory, and what is moved is gone where it was.
  */
+import { markAsUntransferable } from "node:worker_threads";
+
 import type { AbortCode } from "../../errors.ts";
 import { ERROR_CODES } from "../../errors.ts";
 import type { FailStatus, ProtocolName, RequestEvent, RequestHead, ResponseEvent, Role } from "../../exchange.ts";
@@ -175,6 +177,8 @@ export interface RequestListener {
 /** Tells a batch of requests and their events, in their order. */
 export function readRequests(batch: Batch, listener: RequestListener): void {
   const { numbers } = batch;
+  // Short chunks of several requests lie in it: an app that posts its own elsewhere must not take the others away.
+  if (batch.bytes.length > 0) markAsUntransferable(batch.bytes.buffer);
   const reader = new BatchReader(batch);
   while (reader.at < numbers.length) {
     const kind = numbers[reader.at++]!;

@@ -4,6 +4,7 @@ import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort } from "
 import { reviveError } from "../../carried-error.ts";
 import type { FailStatus, RequestEvent, ResponseEvent } from "../../exchange.ts";
 import type { WorkerReport, WorkerState } from "../../report.ts";
+import { EARLY_DEATH } from "../start-failures.ts";
 import type { WorkerView } from "../supervision.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
@@ -34,6 +35,8 @@ export interface WorkerThreadSetup<Work> {
 export interface ThreadOwner {
   /** It is ready, or goes. */
   changed(): void;
+  /** It goes by itself, shortly after it was ready. */
+  leftEarly(thread: WorkerThread): void;
   /** It has room for another exchange. */
   roomy(): void;
   /** It is gone; what it had in hand was taken from it before. */
@@ -70,6 +73,7 @@ export class WorkerThread implements ExchangeCarrier {
   #error: Error | null = null;
   #gone = false;
 
+  /** @throws what the system says where it has no room for another thread */
   constructor(setup: WorkerThreadSetup<unknown>, owner: ThreadOwner) {
     const { entry, id, generation, work, maxHeap } = setup;
     this.id = id;
@@ -79,12 +83,17 @@ export class WorkerThread implements ExchangeCarrier {
     this.#owner = owner;
     const { port1, port2 } = new MessageChannel();
     const data: ThreadData<unknown> = { port: port2, shared: this.#heartbeat.shared, id, generation, work };
-    this.worker = new Worker(entry, {
-      workerData: data,
-      transferList: [port2],
-      name: this.name,
-      ...(maxHeap === 0 ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeap } }),
-    });
+    try {
+      this.worker = new Worker(entry, {
+        workerData: data,
+        transferList: [port2],
+        name: this.name,
+        ...(maxHeap === 0 ? {} : { resourceLimits: { maxOldGenerationSizeMb: maxHeap } }),
+      });
+    } catch (error) {
+      port1.close();
+      throw error;
+    }
     this.#port = port1;
     port1.on("message", (message: FromThread) => this.#hear(message));
     this.worker.on("error", (error: Error) => (this.#error ??= error));
@@ -117,7 +126,7 @@ export class WorkerThread implements ExchangeCarrier {
     return this.state === "ready" && !this.suspect && this.inFlight < this.#setup.concurrency;
   }
 
-  /** The exchanges that are not answered yet, the oldest first. */
+  /** The exchanges that are not over yet, the oldest first. */
   get exchanges(): ThreadExchange[] {
     return [...this.#exchanges.values()];
   }
@@ -158,8 +167,9 @@ export class WorkerThread implements ExchangeCarrier {
       }
     }
     const silent = !answered && now - this.#pingAt > SUSPECT_AFTER;
-    if (this.suspect && !silent) this.#owner.roomy();
+    const recovered = this.suspect && !silent;
     this.suspect = silent;
+    if (recovered) this.#owner.roomy();
   }
 
   drain(): void {
@@ -193,7 +203,7 @@ export class WorkerThread implements ExchangeCarrier {
       ...{ id, generation, state, startedAt, heardAt, suspect, inFlight, served, pid: process.pid },
       memory: { rss: 0, heapUsed, external },
       loop: { utilization, delay: suspect ? now - this.#pingAt : this.#delay },
-      requests: this.exchanges.map((exchange) => exchange.report),
+      requests: this.exchanges.filter(({ isAnswered }) => !isAnswered).map(({ report }) => report),
     };
   }
 
@@ -217,12 +227,20 @@ export class WorkerThread implements ExchangeCarrier {
 
   #hear(message: FromThread): void {
     if (typeof message === "string") {
-      if (message === "leaving") this.#enter("draining");
+      if (message === "leaving") this.#leaves();
       else if (this.state === "starting") this.#enter("ready");
       this.heardAt = Date.now();
       this.#owner.changed();
     } else if ("failed" in message) this.#error = reviveError(message.failed);
     else this.#receive(message);
+  }
+
+  /** Of its own accord, after an exception that nobody caught. */
+  #leaves(): void {
+    if (this.state !== "ready") return;
+    const early = Date.now() - this.since < EARLY_DEATH;
+    this.#enter("draining");
+    if (early) this.#owner.leftEarly(this);
   }
 
   #receive(batch: Batch): void {

@@ -5,9 +5,17 @@ import { threadId } from "node:worker_threads";
 
 const BEGUN = Date.now();
 
-/** PasteDeploy's app factory; `version` of the section is shown, `fail` makes it fail to load. */
-export function makeApp(globalConf, { version = "0", fail, slow = "0" }) {
+/**
+ * PasteDeploy's app factory; `version` of the section is shown, `fail` makes it fail to load, `fail_after` so many
+ * milliseconds later.
+ */
+export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter, slow = "0" }) {
   if (fail !== undefined) throw new Error(`told to fail: ${fail}`);
+  if (failAfter !== undefined) {
+    setTimeout(() => {
+      throw new Error("told to fail later");
+    }, Number(failAfter));
+  }
   return sleep(Number(slow)).then(() => async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, "http://app");
     const amount = Number(searchParams.get("n") ?? 0);
@@ -26,6 +34,12 @@ export function makeApp(globalConf, { version = "0", fail, slow = "0" }) {
         response.write("the beginning");
         await sleep(20);
         throw new Error("thrown after the head");
+      case "/throw-after-answer":
+        say("answered");
+        throw new Error("thrown after the answer");
+      case "/leave-body":
+        request.once("readable", () => say("left"));
+        return;
       case "/reject-later":
         void Promise.reject(new Error("a rejection that nobody handles"));
         return;

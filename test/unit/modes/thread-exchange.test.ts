@@ -48,23 +48,27 @@ describe("an exchange of the threaded mode", () => {
     expect(exchange.service).toMatchObject({ worker: 3 });
   });
 
-  it("can be given to another thread while nothing but the end of its body was sent", () => {
+  it("can be given to another thread, with its body, while the app has done nothing with it", () => {
     const { exchange, carrier, carried } = setUp();
     exchange.assign(carrier, 1);
+    exchange.send(body("a"));
     exchange.send(END);
     expect(exchange.withdraw()).toBe(true);
     expect(exchange.service).toBeNull();
     exchange.assign(carrier, 2);
     expect(carried).toEqual([
+      [1, body("a")],
       [1, END],
+      [2, body("a")],
       [2, END],
     ]);
   });
 
-  it("cannot once bytes of its body were sent, or something was answered", () => {
+  it("cannot once bytes of its body were read, or something was answered", () => {
     const withBody = setUp();
     withBody.exchange.assign(withBody.carrier, 1);
     withBody.exchange.send(body("a"));
+    withBody.exchange.receive({ type: "credit", bytes: 1 });
     expect(withBody.exchange.withdraw()).toBe(false);
     const begun = setUp();
     begun.exchange.assign(begun.carrier, 1);
@@ -131,12 +135,22 @@ describe("credit for the body of an exchange of the threaded mode", () => {
     const { exchange, carrier, answered, told } = setUp();
     exchange.assign(carrier, 1);
     exchange.send(body("abc"));
-    exchange.send(END);
     exchange.receive({ type: "head", status: 200, block: "Status: 200 OK\r\n\r\n" });
     exchange.receive({ type: "end", appStatus: 0 });
     expect(told).toEqual(["answered"]);
     exchange.receive({ type: "credit", bytes: 3 });
     expect(answered.at(-1)).toEqual({ type: "credit", bytes: 3 });
+    exchange.send(END);
+    expect(told).toEqual(["answered", "forget"]);
+  });
+
+  it("is not waited for once all of the body is there and all of the answer: an app may leave it unread", () => {
+    const { exchange, carrier, told } = setUp();
+    exchange.assign(carrier, 1);
+    exchange.send(body("abc"));
+    exchange.send(END);
+    exchange.receive({ type: "head", status: 200, block: "Status: 200 OK\r\n\r\n" });
+    exchange.receive({ type: "end", appStatus: 0 });
     expect(told).toEqual(["answered", "forget"]);
   });
 
