@@ -21,7 +21,7 @@ export function carryError(thrown: unknown, depth: number = DEPTH): CarriedError
     const { code, place } = thrown as { code?: unknown; place?: ConfigPlace };
     return {
       name,
-      message: String(message),
+      message,
       stack: typeof stack === "string" ? stack : `${name}: ${message}`,
       ...(typeof code === "string" ? { code } : {}),
       ...(thrown instanceof ConfigError ? { place } : {}),

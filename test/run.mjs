@@ -1,8 +1,10 @@
 /**
- * `npm test`: everything from a fresh clone. Installs what is missing, builds, runs the core tests and the ones with real
- * web servers, with `--all-nodes` or CI=true the core tests on newer Nodes too; the last line counts.
+ * Everything from a fresh clone: installs what is missing, builds, runs the core tests (units, properties, interop, one
+ * fault in each mode) and the ones with real web servers; the last line counts.
  *
- *     npm test [-- --all-nodes]
+ *     npm test             on this Node
+ *     npm run test:all     the core tests on all newer Nodes too, as with CI=true
+ *     npm run test:node    the core tests alone, on whatever Node runs it
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -23,6 +25,7 @@ process.chdir(root);
 
 const { CI } = process.env;
 const allNodes = (CI !== undefined && CI !== "" && CI !== "false") || process.argv.includes("--all-nodes");
+const coreOnly = process.argv.includes("--core");
 
 /** Debian package, and the program by which it shows. */
 const PACKAGES = { apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" };
@@ -37,11 +40,13 @@ let reports;
 try {
   if (!existsSync(join("node_modules", "vitest"))) must("npm", ["ci"]);
   reports = mkdtempSync(join("node_modules", ".tests-"));
-  installWebServers();
+  if (!coreOnly) installWebServers();
   must("npm", ["run", "build"]);
   vitest("core", process.execPath, "core", CORE_TIMEOUT);
-  if (allNodes) for (const major of OTHER_NODES) coreOn(major);
-  vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT);
+  if (!coreOnly) {
+    if (allNodes) for (const major of OTHER_NODES) coreOn(major);
+    vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT);
+  }
 } catch (error) {
   console.log(error.message);
   total.failed += 1;

@@ -146,7 +146,7 @@ export class BatchWriter {
     this.#add(kind, exchange, length);
     this.size += length;
     if (length >= MOVED_FROM) {
-      const own = new Uint8Array(length);
+      const own = Buffer.allocUnsafeSlow(length);
       own.set(chunk);
       this.#moved.push(own.buffer);
       return;
