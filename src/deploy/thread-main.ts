@@ -1,10 +1,9 @@
 /** What a worker thread runs: the app, made by its recipe, at the end of the gateway's line. */
-import { writeSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { carryError } from "../carried-error.ts";
-import { type Logger, lineLogger } from "../log.ts";
+import { type Logger, descriptorWriter, lineLogger } from "../log.ts";
 import { FarEnd } from "../modes/threads/far-end.ts";
 import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
 import { makeApp } from "./app-recipe.ts";
@@ -17,7 +16,7 @@ const FAILURE_GRACE = 5_000;
 const data = workerData as ThreadData<GatewayWork>;
 const { plan, recipe, level } = data.work;
 // The thread's own standard error passes through the main thread, and is lost with the thread.
-const log: Logger = lineLogger(level, (line) => writeSync(2, line));
+const log: Logger = lineLogger(level, descriptorWriter(2));
 const worker: WorkerInfo = { id: data.id, generation: data.generation, mode: "thread" };
 let end: FarEnd | null = null;
 

@@ -1,9 +1,10 @@
 /** The thread that watches the main thread: see watch-thread.ts. */
-import { appendFileSync, writeSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 
+import { descriptorWriter } from "../log.ts";
 import type { RequestReport } from "../report.ts";
 import { type SlowEntry, type StackSample, slowEntry } from "./slow-entry.ts";
 import { StackReader } from "./stack-reader.ts";
@@ -15,6 +16,7 @@ const TIMEOUT = 1000;
 const BEFORE_THE_END = 0.75;
 
 const { shared, worker, slowlogTimeout, stallTimeout, slowLog, askFd } = workerData as WatchData;
+const writeError = descriptorWriter(2);
 const mainTurns = new Int32Array(shared);
 
 let turns = 0;
@@ -53,7 +55,7 @@ async function write(why: SlowEntry["why"]): Promise<void> {
   const { sample, requests } = silent > 1 ? await look() : { sample: { state: "idle" } as const, requests: [] };
   const entry = slowEntry({ why, pid: process.pid, worker, requests, sample });
   try {
-    if (slowLog === null) writeSync(2, entry);
+    if (slowLog === null) writeError(entry);
     else appendFileSync(slowLog, entry, { mode: 0o640 });
   } catch {
     // A full disk; the entry is still told.
