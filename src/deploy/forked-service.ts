@@ -4,6 +4,7 @@ import { REQUESTS_SHOWN } from "../report.ts";
 import { WatchThread } from "../stacks/watch-thread.ts";
 import { ASK_FD, LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
+import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
@@ -35,7 +36,7 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
       await closeGateway(gateway, handOver);
       watch.close();
       slowLog.close();
-      await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
+      await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
     },
     resize: () => {},
     reopenLogs: () => {

@@ -1,6 +1,7 @@
 /** What a worker thread runs: the app, made by its recipe, at the end of the gateway's line. */
 import { workerData } from "node:worker_threads";
 
+import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { carryError } from "../carried-error.ts";
 import { type Logger, descriptorWriter, lineLogger } from "../log.ts";
@@ -22,7 +23,7 @@ let end: FarEnd | null = null;
 
 process.on("uncaughtException", (error, origin) => {
   if (end === null) return failed(error);
-  log.error(`${origin} in worker thread ${data.id}: ${error instanceof Error ? error.stack : String(error)}`);
+  log.error(`${origin} in worker thread ${data.id}: ${textOf(asError(error))}`);
   process.exitCode = 1;
   setTimeout(() => process.exit(1), FAILURE_GRACE).unref();
   end.leave();
@@ -32,7 +33,7 @@ try {
   const app = await makeApp(recipe, log);
   await runStartHooks(worker);
   const stop = async (): Promise<void> =>
-    await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
+    await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
   end = new FarEnd(data, { dispatcher: appDispatcher(plan, app, log), stop });
 } catch (error) {
   failed(error);

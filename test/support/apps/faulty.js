@@ -22,6 +22,17 @@ export function makeApp(globalConf, { version = "0", fail, slow = "0" }) {
           throw new Error("thrown in a timer");
         });
         return;
+      case "/throw-strange":
+        setTimeout(() => {
+          throw searchParams.has("stack")
+            ? Object.defineProperty(new Error("it has no stack to show"), "stack", {
+                get() {
+                  throw new Error("thrown by a getter");
+                },
+              })
+            : Object.create(null);
+        });
+        return;
       case "/throw-in-body":
         response.write("the beginning");
         await sleep(20);
