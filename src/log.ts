@@ -20,7 +20,7 @@ export type LogLevel = (typeof LEVELS)[number];
 const MAX_LINE = 16 * 1024;
 
 /**
- * One line per message on standard error: `2026-01-31T12:00:00.000Z level message`.
+ * One line per message on standard error: `2026-01-31T12:00:00.000Z level message`; further lines of it are indented.
  * Messages of a lower level than `level` are dropped.
  */
 export function stderrLogger(level: LogLevel = "info"): Logger {
@@ -33,7 +33,7 @@ export function lineLogger(level: LogLevel, write: (line: string) => void): Logg
   const at = (name: LogLevel): ((message: string) => void) =>
     LEVELS.indexOf(name) > limit
       ? ignore
-      : (message) => write(`${new Date().toISOString()} ${name} ${escapeControls(message)}\n`);
+      : (message) => write(`${new Date().toISOString()} ${name} ${indented(escapeControls(message))}\n`);
   return { error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }
 
@@ -83,9 +83,21 @@ export function descriptorWriter(fd: number, append: Append = writeSync): (line:
   };
 }
 
+/** What begins at the margin is a new entry, and nothing else is. */
+function indented(text: string): string {
+  return text.replace(/\n(?![ \t])/g, "\n    ");
+}
+
 /** C0 and C1 controls (but tab and the newline of a stack trace) become `\xNN`, so that no peer can forge a log line. */
 export function escapeControls(text: string): string {
   const cut = text.length > MAX_LINE ? `${text.slice(0, MAX_LINE)} [cut]` : text;
   // oxlint-disable-next-line no-control-regex
   return cut.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** As `escapeControls`, for what has to stay on one line. */
+export function escapeLine(text: string): string {
+  return escapeControls(text)
+    .replaceAll("\t", String.raw`\x09`)
+    .replaceAll("\n", String.raw`\x0a`);
 }

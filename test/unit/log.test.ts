@@ -5,9 +5,33 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { descriptorWriter } from "../../src/log.ts";
+import { descriptorWriter, lineLogger } from "../../src/log.ts";
+import { framesText } from "../../src/stacks/frames.ts";
+import { slowEntry } from "../../src/stacks/slow-entry.ts";
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
+
+describe("a log line", () => {
+  const forged = "2026-01-31T12:00:00.000Z error all is lost";
+
+  it("is never forged by the message of another: its further lines are indented", () => {
+    let text = "";
+    lineLogger("info", (line) => (text += line)).error(`bad\n${forged}\r\n\n    at f (app.js:1:2)`);
+    const [first, ...others] = text.slice(0, -1).split("\n");
+    expect(first).toMatch(/Z error bad$/);
+    expect(others).toEqual([`    ${forged}\\x0d`, "    ", "    at f (app.js:1:2)"]);
+  });
+
+  it("of the slow log is not forged by a URL or the name of a function", () => {
+    const request = { id: "r", method: "GET", url: `/\n${forged}`, since: Date.now(), worker: 1 };
+    const frames = framesText([{ name: `f\n${forged}`, url: "a.js", line: 1, column: 2 }]);
+    const entry = { why: "slow", pid: 1, worker: 1, requests: [request] } as const;
+    const [, ...others] = slowEntry({ ...entry, sample: { state: "running", frames } })
+      .trimEnd()
+      .split("\n");
+    expect(others).toEqual([`  [r] GET /\\x0a${forged}, for 0.0 s`, `    at f\\x0a${forged} (a.js:1:2)`]);
+  });
+});
 
 describe("a writer to a descriptor", () => {
   let directory: string;
