@@ -6,8 +6,8 @@ import { parentPort, workerData } from "node:worker_threads";
 
 import { descriptorWriter } from "../log.ts";
 import type { RequestReport } from "../report.ts";
+import { DebuggerDialogue, framesText } from "./frames.ts";
 import { type SlowEntry, type StackSample, slowEntry } from "./slow-entry.ts";
-import { StackReader } from "./stack-reader.ts";
 import { REQUESTS, TURN_INTERVAL, type WatchData } from "./watch-thread.ts";
 
 /** JavaScript pauses sooner. Milliseconds. */
@@ -70,23 +70,30 @@ async function write(why: SlowEntry["why"]): Promise<void> {
 async function look(): Promise<{ sample: StackSample; requests: readonly RequestReport[] }> {
   const session = new Session();
   session.connectToMainThread();
-  const reader = new StackReader();
   return await new Promise((resolve) => {
     const timer = setTimeout(() => resolve({ sample: { state: "uninterruptible" }, requests: [] }), TIMEOUT);
-    session.on("inspectorNotification", (message) => {
-      const frames = reader.read(message);
-      if (frames === null) return;
-      clearTimeout(timer);
-      const expression = `globalThis[Symbol.for(${JSON.stringify(REQUESTS)})]?.()`;
-      session.post("Runtime.evaluate", { expression, returnByValue: true }, (error, answer) => {
-        const text: unknown = error === null ? answer.result.value : undefined;
-        const requests = typeof text === "string" ? (JSON.parse(text) as RequestReport[]) : [];
-        resolve({ sample: { state: "running", frames }, requests });
-        session.post("Debugger.resume");
-        session.disconnect();
-      });
+    const dialogue = new DebuggerDialogue({
+      post: (method) => session.post(method),
+      onPaused: async (frames) => {
+        clearTimeout(timer);
+        resolve({ sample: { state: "running", frames: framesText(frames) }, requests: await requestsOf(session) });
+      },
     });
-    session.post("Debugger.enable");
-    session.post("Debugger.pause");
+    session.on("inspectorNotification", ({ method, params }: { method: string; params?: unknown }) => {
+      const released = dialogue.notified(method, params);
+      void released?.then(() => session.disconnect());
+    });
+    dialogue.begin();
+  });
+}
+
+/** Those in hand in the main thread, which is paused. */
+async function requestsOf(session: Session): Promise<readonly RequestReport[]> {
+  const expression = `globalThis[Symbol.for(${JSON.stringify(REQUESTS)})]?.()`;
+  return await new Promise((resolve) => {
+    session.post("Runtime.evaluate", { expression, returnByValue: true }, (error, answer) => {
+      const text: unknown = error === null ? answer.result.value : undefined;
+      resolve(typeof text === "string" ? (JSON.parse(text) as RequestReport[]) : []);
+    });
   });
 }
