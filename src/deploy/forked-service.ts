@@ -16,17 +16,18 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
   const { work, worker, generation } = duty;
   const { plan, recipe } = work;
   const info: WorkerInfo = { id: worker, generation, mode: "fork" };
+  // The app may change the working directory.
+  const slowLog = new SlowLog(plan, log, duty.slow);
   const app = await makeApp(recipe, log);
   await runStartHooks(info);
   const address = { fd: LISTENER_FD, exclusive: true };
   const gateway = await openGateway(plan, { dispatcher: appDispatcher(plan, app, log), address, log });
   const slowlogTimeout = valueOf(plan, "pool", "slowlogTimeout");
-  const slowLog = new SlowLog(plan, log, duty.slow);
   const slowRequests = new SlowRequests({ timeout: slowlogTimeout, worker, log: slowLog });
   const watch = new WatchThread({
     ...{ worker, slowlogTimeout, stallTimeout: valueOf(plan, "pool", "stallTimeout") },
     askFd: ASK_FD,
-    slowLog: plan.settings.process.slowLog ?? null,
+    slowLog: slowLog.path,
     requests: () => gateway.requests.slice(0, REQUESTS_SHOWN),
     onEntry: duty.slow,
   });

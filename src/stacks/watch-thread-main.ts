@@ -16,7 +16,7 @@ const TIMEOUT = 1000;
 const BEFORE_THE_END = 0.75;
 
 const { shared, worker, slowlogTimeout, stallTimeout, slowLog, askFd } = workerData as WatchData;
-const writeError = descriptorWriter(2);
+const writeStandard = slowLog === "stdout" ? descriptorWriter(1) : slowLog === "stderr" ? descriptorWriter(2) : null;
 const mainTurns = new Int32Array(shared);
 
 let turns = 0;
@@ -55,7 +55,7 @@ async function write(why: SlowEntry["why"]): Promise<void> {
   const { sample, requests } = silent > 1 ? await look() : { sample: { state: "idle" } as const, requests: [] };
   const entry = slowEntry({ why, pid: process.pid, worker, requests, sample });
   try {
-    if (slowLog === null) writeError(entry);
+    if (writeStandard !== null) writeStandard(entry);
     else appendFileSync(slowLog, entry, { mode: 0o640 });
   } catch {
     // A full disk; the entry is still told.

@@ -52,6 +52,9 @@ export function makeApp(globalConf, { version = "0", fail, slow = "0" }) {
       case "/stop":
         process.kill(process.pid, "SIGSTOP");
         return say("stopped and continued");
+      case "/chdir":
+        process.chdir("/");
+        return say(process.cwd());
       case "/kill":
         return process.kill(process.pid, "SIGKILL");
       case "/wait":
