@@ -52,6 +52,8 @@ export function makeApp(globalConf, { version = "0", fail, slow = "0" }) {
       case "/stop":
         process.kill(process.pid, "SIGSTOP");
         return say("stopped and continued");
+      case "/home":
+        return say([process.env.HOME, process.env.USER, process.env.LOGNAME].join(" "));
       case "/chdir":
         process.chdir("/");
         return say(process.cwd());
