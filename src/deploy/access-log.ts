@@ -35,9 +35,14 @@ export function openAccessLog(plan: GatewayPlan, log: Logger): AccessLog | null 
 /** @throws ConfigError CONFIG_BAD_VALUE of the option `key`, for a file that cannot be opened */
 export function openLog(path: string, key: string, log: Logger): LogFile {
   try {
-    return new LogFile(path === "stdout" || path === "stderr" ? path : resolve(path), log);
+    return new LogFile(logPath(path), log);
   } catch (error) {
     const message = `the log cannot be opened: ${(error as Error).message}`;
     throw new ConfigError("CONFIG_BAD_VALUE", message, { key }, { cause: error });
   }
+}
+
+/** `stdout`, `stderr`, or an absolute path, which stays what it is where the app changes the working directory. */
+export function logPath(path: string): string {
+  return path === "stdout" || path === "stderr" ? path : resolve(path);
 }

@@ -4,6 +4,7 @@ import { REQUESTS_SHOWN } from "../report.ts";
 import { WatchThread } from "../stacks/watch-thread.ts";
 import { ASK_FD, LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
+import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
@@ -15,17 +16,18 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
   const { work, worker, generation } = duty;
   const { plan, recipe } = work;
   const info: WorkerInfo = { id: worker, generation, mode: "fork" };
+  // The app may change the working directory.
+  const slowLog = new SlowLog(plan, log, duty.slow);
   const app = await makeApp(recipe, log);
   await runStartHooks(info);
   const address = { fd: LISTENER_FD, exclusive: true };
   const gateway = await openGateway(plan, { dispatcher: appDispatcher(plan, app, log), address, log });
   const slowlogTimeout = valueOf(plan, "pool", "slowlogTimeout");
-  const slowLog = new SlowLog(plan, log, duty.slow);
   const slowRequests = new SlowRequests({ timeout: slowlogTimeout, worker, log: slowLog });
   const watch = new WatchThread({
     ...{ worker, slowlogTimeout, stallTimeout: valueOf(plan, "pool", "stallTimeout") },
     askFd: ASK_FD,
-    slowLog: plan.settings.process.slowLog ?? null,
+    slowLog: slowLog.path,
     requests: () => gateway.requests.slice(0, REQUESTS_SHOWN),
     onEntry: duty.slow,
   });
@@ -35,7 +37,7 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
       await closeGateway(gateway, handOver);
       watch.close();
       slowLog.close();
-      await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
+      await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
     },
     resize: () => {},
     reopenLogs: () => {

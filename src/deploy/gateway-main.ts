@@ -6,6 +6,9 @@ import { forkedService } from "./forked-service.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { threadedService } from "./threaded-service.ts";
 
+// Whoever read them may be gone; that ends no requests.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
 let log: Logger = silentLogger;
 
 serveUnderSupervisor<GatewayWork>(

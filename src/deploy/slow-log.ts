@@ -3,10 +3,12 @@ import type { Logger } from "../log.ts";
 import type { LogFile } from "../logging/log-file.ts";
 import type { RequestReport } from "../report.ts";
 import { slowEntry } from "../stacks/slow-entry.ts";
-import { openLog } from "./access-log.ts";
+import { logPath, openLog } from "./access-log.ts";
 import type { GatewayPlan } from "./plan.ts";
 
 export class SlowLog {
+  /** `stdout`, `stderr`, or an absolute path. */
+  readonly path: string;
   readonly #file: LogFile;
   readonly #tell: (entry: string) => void;
 
@@ -15,7 +17,8 @@ export class SlowLog {
    * @throws ConfigError CONFIG_BAD_VALUE for a file that cannot be opened
    */
   constructor({ settings }: GatewayPlan, log: Logger, tell: (entry: string) => void) {
-    this.#file = openLog(settings.process.slowLog ?? "stderr", "slow_log", log);
+    this.path = logPath(settings.process.slowLog ?? "stderr");
+    this.#file = openLog(this.path, "slow_log", log);
     this.#tell = tell;
   }
 

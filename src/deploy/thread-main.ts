@@ -1,10 +1,10 @@
 /** What a worker thread runs: the app, made by its recipe, at the end of the gateway's line. */
-import { writeSync } from "node:fs";
 import { workerData } from "node:worker_threads";
 
+import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { carryError } from "../carried-error.ts";
-import { type Logger, lineLogger } from "../log.ts";
+import { type Logger, descriptorWriter, lineLogger } from "../log.ts";
 import { FarEnd } from "../modes/threads/far-end.ts";
 import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
 import { makeApp } from "./app-recipe.ts";
@@ -17,13 +17,13 @@ const FAILURE_GRACE = 5_000;
 const data = workerData as ThreadData<GatewayWork>;
 const { plan, recipe, level } = data.work;
 // The thread's own standard error passes through the main thread, and is lost with the thread.
-const log: Logger = lineLogger(level, (line) => writeSync(2, line));
+const log: Logger = lineLogger(level, descriptorWriter(2));
 const worker: WorkerInfo = { id: data.id, generation: data.generation, mode: "thread" };
 let end: FarEnd | null = null;
 
 process.on("uncaughtException", (error, origin) => {
   if (end === null) return failed(error);
-  log.error(`${origin} in worker thread ${data.id}: ${error instanceof Error ? error.stack : String(error)}`);
+  log.error(`${origin} in worker thread ${data.id}: ${textOf(asError(error))}`);
   process.exitCode = 1;
   setTimeout(() => process.exit(1), FAILURE_GRACE).unref();
   end.leave();
@@ -33,7 +33,7 @@ try {
   const app = await makeApp(recipe, log);
   await runStartHooks(worker);
   const stop = async (): Promise<void> =>
-    await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
+    await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
   end = new FarEnd(data, { dispatcher: appDispatcher(plan, app, log), stop });
 } catch (error) {
   failed(error);

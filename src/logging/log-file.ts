@@ -113,6 +113,8 @@ export class LogFile {
     const bytes = Buffer.from(this.#lines);
     if (this.#waitingBytes + bytes.length > MAX_WAITING) {
       this.#dropped += countLines(bytes);
+      if (!this.#failing) this.#log.error(`${this.#path} takes lines too slowly: some are lost`);
+      this.#failing = true;
     } else {
       this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
@@ -129,7 +131,7 @@ export class LogFile {
     else this.#waiting[0] = first.subarray(written);
   }
 
-  /** A pipe that is full (EAGAIN) is no failure: its reader is slow. */
+  /** A pipe that is full (EAGAIN) is no failure, as long as nothing is dropped for it: its reader is slow. */
   #failed(error: NodeJS.ErrnoException): void {
     this.#retry ??= setTimeout(() => {
       this.#retry = null;

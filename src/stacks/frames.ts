@@ -1,6 +1,8 @@
 /** The dialogue with a debugger that gets the frames of a running thread, whichever way its messages go. */
 import type { Debugger } from "node:inspector";
 
+import { escapeLine } from "../log.ts";
+
 /** Frames of one stack, at most: a runaway recursion has thousands. */
 const MAX_FRAMES = 50;
 
@@ -67,6 +69,7 @@ export class DebuggerDialogue {
 /** A line for each, as in the stack of an error. */
 export function framesText(frames: readonly Frame[]): string {
   return frames
-    .map(({ name, url, line, column }) => `    at ${name || "<anonymous>"} (${url}:${line}:${column})`)
+    .map(({ name, url, line, column }) => escapeLine(`${name || "<anonymous>"} (${url}:${line}:${column})`))
+    .map((frame) => `    at ${frame}`)
     .join("\n");
 }

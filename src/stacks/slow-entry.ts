@@ -1,5 +1,5 @@
 /** The text of an entry in the slow log. */
-import { escapeControls } from "../log.ts";
+import { escapeControls, escapeLine } from "../log.ts";
 import type { RequestReport } from "../report.ts";
 
 /** What a thread was doing when it was looked at. */
@@ -26,7 +26,7 @@ export function slowEntry({ why, pid, worker, requests, sample }: SlowEntry): st
   const now = Date.now();
   const lines = [`${new Date(now).toISOString()} ${why}: worker ${worker} of process ${pid}`];
   for (const { id, method, url, since } of requests) {
-    lines.push(`  [${id}] ${escapeControls(`${method} ${url}`)}, for ${((now - since) / 1000).toFixed(1)} s`);
+    lines.push(`  [${id}] ${escapeLine(`${method} ${url}`)}, for ${((now - since) / 1000).toFixed(1)} s`);
   }
   switch (sample.state) {
     case "running":

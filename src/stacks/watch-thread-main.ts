@@ -1,12 +1,13 @@
 /** The thread that watches the main thread: see watch-thread.ts. */
-import { appendFileSync, writeSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 
+import { descriptorWriter } from "../log.ts";
 import type { RequestReport } from "../report.ts";
+import { DebuggerDialogue, framesText } from "./frames.ts";
 import { type SlowEntry, type StackSample, slowEntry } from "./slow-entry.ts";
-import { StackReader } from "./stack-reader.ts";
 import { REQUESTS, TURN_INTERVAL, type WatchData } from "./watch-thread.ts";
 
 /** JavaScript pauses sooner. Milliseconds. */
@@ -15,6 +16,7 @@ const TIMEOUT = 1000;
 const BEFORE_THE_END = 0.75;
 
 const { shared, worker, slowlogTimeout, stallTimeout, slowLog, askFd } = workerData as WatchData;
+const writeStandard = slowLog === "stdout" ? descriptorWriter(1) : slowLog === "stderr" ? descriptorWriter(2) : null;
 const mainTurns = new Int32Array(shared);
 
 let turns = 0;
@@ -53,7 +55,7 @@ async function write(why: SlowEntry["why"]): Promise<void> {
   const { sample, requests } = silent > 1 ? await look() : { sample: { state: "idle" } as const, requests: [] };
   const entry = slowEntry({ why, pid: process.pid, worker, requests, sample });
   try {
-    if (slowLog === null) writeSync(2, entry);
+    if (writeStandard !== null) writeStandard(entry);
     else appendFileSync(slowLog, entry, { mode: 0o640 });
   } catch {
     // A full disk; the entry is still told.
@@ -68,23 +70,30 @@ async function write(why: SlowEntry["why"]): Promise<void> {
 async function look(): Promise<{ sample: StackSample; requests: readonly RequestReport[] }> {
   const session = new Session();
   session.connectToMainThread();
-  const reader = new StackReader();
   return await new Promise((resolve) => {
     const timer = setTimeout(() => resolve({ sample: { state: "uninterruptible" }, requests: [] }), TIMEOUT);
-    session.on("inspectorNotification", (message) => {
-      const frames = reader.read(message);
-      if (frames === null) return;
-      clearTimeout(timer);
-      const expression = `globalThis[Symbol.for(${JSON.stringify(REQUESTS)})]?.()`;
-      session.post("Runtime.evaluate", { expression, returnByValue: true }, (error, answer) => {
-        const text: unknown = error === null ? answer.result.value : undefined;
-        const requests = typeof text === "string" ? (JSON.parse(text) as RequestReport[]) : [];
-        resolve({ sample: { state: "running", frames }, requests });
-        session.post("Debugger.resume");
-        session.disconnect();
-      });
+    const dialogue = new DebuggerDialogue({
+      post: (method) => session.post(method),
+      onPaused: async (frames) => {
+        clearTimeout(timer);
+        resolve({ sample: { state: "running", frames: framesText(frames) }, requests: await requestsOf(session) });
+      },
     });
-    session.post("Debugger.enable");
-    session.post("Debugger.pause");
+    session.on("inspectorNotification", ({ method, params }: { method: string; params?: unknown }) => {
+      const released = dialogue.notified(method, params);
+      void released?.then(() => session.disconnect());
+    });
+    dialogue.begin();
+  });
+}
+
+/** Those in hand in the main thread, which is paused. */
+async function requestsOf(session: Session): Promise<readonly RequestReport[]> {
+  const expression = `globalThis[Symbol.for(${JSON.stringify(REQUESTS)})]?.()`;
+  return await new Promise((resolve) => {
+    session.post("Runtime.evaluate", { expression, returnByValue: true }, (error, answer) => {
+      const text: unknown = error === null ? answer.result.value : undefined;
+      resolve(typeof text === "string" ? (JSON.parse(text) as RequestReport[]) : []);
+    });
   });
 }

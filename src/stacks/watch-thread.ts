@@ -14,8 +14,8 @@ export interface WatchData {
   readonly slowlogTimeout: number;
   /** Milliseconds without a turn after which the process will be killed; an entry is written before. 0 for never. */
   readonly stallTimeout: number;
-  /** Path; standard error without one. */
-  readonly slowLog: string | null;
+  /** `stdout`, `stderr`, or an absolute path. */
+  readonly slowLog: string;
   /** Each byte that comes on this descriptor asks for an entry with what the main thread is doing. */
   readonly askFd: number;
 }

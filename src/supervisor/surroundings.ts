@@ -14,7 +14,8 @@ export interface ProcessSurroundings {
 }
 
 /**
- * Gives up what rights there are for those of `user` and `group`, for good; then changes to the directory.
+ * Gives up what rights there are for those of `user` and `group`, for good, HOME, USER and LOGNAME with them; then
+ * changes to the directory.
  *
  * @throws ConfigError CONFIG_BAD_VALUE for what cannot be had
  */
@@ -28,7 +29,10 @@ export function enterSurroundings({ user, group, chdir, umask }: ProcessSurround
     });
   }
   if (gid !== undefined) attempt("group", () => changeGroups(gid, account?.name));
-  if (account !== undefined) attempt("user", () => process.setuid!(account.uid));
+  if (account !== undefined) {
+    attempt("user", () => process.setuid!(account.uid));
+    enterHome(account);
+  }
   if (chdir !== undefined) attempt("chdir", () => process.chdir(chdir));
 }
 
@@ -47,13 +51,23 @@ interface Account {
   /** Of an account that has a name. */
   readonly name?: string | undefined;
   readonly gid?: number | undefined;
+  readonly home?: string | undefined;
+}
+
+/** Root's own would have the app look for its files where it may not read. Threads copy this environment. */
+function enterHome({ name, home }: Account): void {
+  process.env["HOME"] = home === undefined || home === "" ? "/" : home;
+  for (const key of ["USER", "LOGNAME"]) {
+    if (name === undefined) delete process.env[key];
+    else process.env[key] = name;
+  }
 }
 
 function findAccount(user: string): Account {
   const uid = userId(user);
   for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
-    const [name, , number, gid] = line.split(":");
-    if (Number(number) === uid && (name === user || /^\d+$/.test(user))) return { uid, name, gid: Number(gid) };
+    const [name, , number, gid, , home] = line.split(":");
+    if (Number(number) === uid && (name === user || /^\d+$/.test(user))) return { uid, name, gid: Number(gid), home };
   }
   return { uid };
 }

@@ -41,6 +41,17 @@ describe.skipIf(!isRoot)("started by root", () => {
     expect((await server.ask("/a")).status).toBe(200);
   });
 
+  it.for(MODES)("with a user, the %s mode has his home in the environment", async (mode) => {
+    server = await SupervisedServer.start({ mode, server: { user: "www-data" } });
+    const [, home] = (await readFile("/etc/passwd", "utf8")).match(/^www-data:(?:[^:]*:){4}([^:]*)/m)!;
+    expect((await server.ask("/home")).body).toBe(`${home} www-data www-data\n`);
+  });
+
+  it("with a user who is a number alone, nothing of root's is in the environment", async () => {
+    server = await SupervisedServer.start({ mode: "fork", server: { user: "54321", group: "54321" } });
+    expect((await server.ask("/home")).body).toBe("/  \n");
+  });
+
   it("without a user, warns loudly", async () => {
     server = await SupervisedServer.start({ mode: "fork" });
     expect(server.output).toMatch(/warn THE APP RUNS AS ROOT: write "user = www-data"/);

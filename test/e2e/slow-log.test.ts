@@ -1,5 +1,5 @@
 /** The slow log: which request, and where in the code it is, although its thread does not answer. */
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterEach, describe, expect, it } from "vitest";
@@ -85,6 +85,23 @@ describe("the slow log", () => {
     );
     expect(await slowLog(server)).toMatch(/ asked: worker/);
     await busy;
+  });
+
+  it.for(["stdout", "stderr"])("of the forking mode is %s where that is asked for, and no file", async (name) => {
+    server = await start("fork", { slow_log: name, chdir: "%(here)s" });
+    await server.ask("/work?n=1500");
+    await server.said(/at loopForEver/);
+    expect(await readdir(server.directory)).not.toContain(name);
+  });
+
+  it("of the forking mode stays where it was, though the app changes the working directory", async () => {
+    server = await start("fork", { slow_log: "slow.log", chdir: "%(here)s" });
+    await server.ask("/chdir");
+    await server.ask("/work?n=1500");
+    await until(
+      async () => (await slowLog(server!)).includes("loopForEver"),
+      () => "the entry",
+    );
   });
 
   it("of the forking mode tells of no blockage when the whole process was stopped", async () => {

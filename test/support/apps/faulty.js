@@ -30,6 +30,17 @@ export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter
           throw new Error("thrown in a timer");
         });
         return;
+      case "/throw-strange":
+        setTimeout(() => {
+          throw searchParams.has("stack")
+            ? Object.defineProperty(new Error("it has no stack to show"), "stack", {
+                get() {
+                  throw new Error("thrown by a getter");
+                },
+              })
+            : Object.create(null);
+        });
+        return;
       case "/throw-in-body":
         response.write("the beginning");
         await sleep(20);
@@ -55,6 +66,11 @@ export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter
       case "/stop":
         process.kill(process.pid, "SIGSTOP");
         return say("stopped and continued");
+      case "/home":
+        return say([process.env.HOME, process.env.USER, process.env.LOGNAME].join(" "));
+      case "/chdir":
+        process.chdir("/");
+        return say(process.cwd());
       case "/kill":
         return process.kill(process.pid, "SIGKILL");
       case "/wait":

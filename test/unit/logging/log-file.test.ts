@@ -204,4 +204,19 @@ describe("a log file that takes no more", () => {
     expect(statSync(path).size).toBe(8 * 1024 * 1024);
     expect(said[1]).toContain("1024 lines were lost");
   });
+
+  it("is not complained of as a pipe that is read slowly, until lines are dropped for it", () => {
+    let full = true;
+    const file = new LogFile(path, log, (fd, bytes) => {
+      if (full) throw Object.assign(new Error("EAGAIN"), { code: "EAGAIN" });
+      return writeSync(fd, bytes);
+    });
+    for (let i = 0; i < 8 * 1024; i++) file.write("x".repeat(1023));
+    expect(said).toEqual([]);
+    for (let i = 0; i < 1024; i++) file.write("x".repeat(1023));
+    expect(said).toEqual([expect.stringMatching(/takes lines too slowly/)]);
+    full = false;
+    file.close();
+    expect(said[1]).toContain("1024 lines were lost");
+  });
 });
