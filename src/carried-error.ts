@@ -10,19 +10,25 @@ export interface CarriedError {
   readonly cause?: CarriedError | undefined;
 }
 
+/** Of the message and of the stack; the rest is cut. */
+export const ERROR_CHARACTERS: number = 64 * 1024;
+
 /** Causes of causes that are carried along. */
 const DEPTH = 4;
 
 /** Anything that was thrown; what is no error becomes one. Never throws. */
 export function carryError(thrown: unknown, depth: number = DEPTH): CarriedError {
   try {
-    if (!(thrown instanceof Error)) return { name: "Error", message: String(thrown), stack: String(thrown) };
+    if (!(thrown instanceof Error)) {
+      const text = String(thrown).slice(0, ERROR_CHARACTERS);
+      return { name: "Error", message: text, stack: text };
+    }
     const { name, message, stack, cause } = thrown;
     const { code, place } = thrown as { code?: unknown; place?: ConfigPlace };
     return {
       name,
-      message,
-      stack: typeof stack === "string" ? stack : `${name}: ${message}`,
+      message: message.slice(0, ERROR_CHARACTERS),
+      stack: (typeof stack === "string" ? stack : `${name}: ${message}`).slice(0, ERROR_CHARACTERS),
       ...(typeof code === "string" ? { code } : {}),
       ...(thrown instanceof ConfigError ? { place } : {}),
       ...(cause instanceof Error && depth > 0 ? { cause: carryError(cause, depth - 1) } : {}),

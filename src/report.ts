@@ -1,6 +1,6 @@
 /**
  * What a running server tells of itself, as plain data: a worker thread to its gateway process, that to the supervisor,
- * and the supervisor to whoever asks. Types, but for two bounds. Points in time are milliseconds since 1970, sizes bytes.
+ * and the supervisor to whoever asks. Types, but for some bounds. Points in time are milliseconds since 1970, sizes bytes.
  */
 
 /** A request in hand. */
@@ -135,3 +135,6 @@ export interface StatusReport {
 }
 
 export const SLOW_ENTRIES_SHOWN = 20;
+
+/** Of one entry; the rest is cut. */
+export const SLOW_ENTRY_CHARACTERS: number = 64 * 1024;

@@ -10,6 +10,34 @@ const STOP_SIGNALS = { SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 } as const;
 /** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
 const FAILURE_GRACE = 5_000;
 
+/**
+ * What signals mean until the server serves: those that stop end the process, with what it holds removed at its exit; a
+ * reload is due once it serves; the others are for workers that are not there yet. The result takes these meanings away
+ * and tells whether a reload is due.
+ */
+export function awaitStart(log: Logger): () => boolean {
+  let reloadIsDue = false;
+  const meanings: [NodeJS.Signals, () => void][] = [
+    ...Object.entries(STOP_SIGNALS).map(([signal, code]): [NodeJS.Signals, () => void] => [
+      signal as NodeJS.Signals,
+      () => {
+        log.info(`${signal} while starting: stopping`);
+        process.exit(code);
+      },
+    ]),
+    ["SIGHUP", () => (reloadIsDue = true)],
+    ...(["SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU"] as const).map((signal): [NodeJS.Signals, () => void] => [
+      signal,
+      () => {},
+    ]),
+  ];
+  for (const [signal, meaning] of meanings) process.on(signal, meaning);
+  return () => {
+    for (const [signal, meaning] of meanings) process.off(signal, meaning);
+    return reloadIsDue;
+  };
+}
+
 /** From now on the process ends with its server: 0 after a signal, 1 after an uncaught exception. */
 export function endWith(running: RunningServer | SupervisedServer, log: Logger): void {
   if ("reload" in running) obeySignals(running, log);

@@ -2,7 +2,7 @@
 import { start } from "../deploy/start.ts";
 import { stderrLogger } from "../log.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
-import { endWith } from "./ending.ts";
+import { awaitStart, endWith } from "./ending.ts";
 import { exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface ServeFlags {
@@ -22,8 +22,11 @@ export async function serve(target: string, variables: readonly string[], flags:
     const [file, fragment] = splitTarget(target);
     const globalConf = parseVariables(variables);
     const { appName = fragment, serverName } = flags;
+    const started = awaitStart(log);
     const running = await start(file, { appName, serverName, globalConf, log, level });
     endWith(running, log);
+    // For servers that cannot be reloaded, such as the single mode, the signal keeps the system's meaning.
+    if (started()) process.kill(process.pid, "SIGHUP");
     say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
   } catch (error) {
     reportFailure(error, verbose);

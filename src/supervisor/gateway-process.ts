@@ -1,9 +1,12 @@
 /** The supervisor's end of one gateway process. */
 import cluster, { type Worker } from "node:cluster";
 import type { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 
 import { reviveError } from "../carried-error.ts";
 import type { ProcessReport, WorkerState } from "../report.ts";
+import { EARLY_DEATH } from "../modes/start-failures.ts";
+import { heardMessage } from "./heard-message.ts";
 import { ASK_FD, type ToGateway, type ToSupervisor } from "./messages.ts";
 
 export interface GatewayProcessSetup<Work> {
@@ -21,6 +24,10 @@ export interface GatewayProcessSetup<Work> {
   /** Something is to be decided upon: it is ready, failed or gone, or asks for a replacement. */
   readonly changed: (process: GatewayProcess<Work>) => void;
   readonly heard: (process: GatewayProcess<Work>, message: ToSupervisor) => void;
+  /** It has said something that none of ours says; told once. */
+  readonly babbles: (process: GatewayProcess<Work>) => void;
+  /** It goes by itself, shortly after it was ready. */
+  readonly leftEarly: (process: GatewayProcess<Work>) => void;
 }
 
 export class GatewayProcess<Work> {
@@ -35,14 +42,14 @@ export class GatewayProcess<Work> {
   report: ProcessReport | null = null;
   /** Why it could not start. */
   failure: Error | null = null;
-  /** It was ready at some time. */
-  served = false;
   gone = false;
   /** It retires after so many requests; 0 for never. */
   maxRequests: number;
   readonly #worker: Worker;
   readonly #setup: GatewayProcessSetup<Work>;
+  #babbled = false;
 
+  /** @throws what the system says where it has no room for another process, if it says so at once */
   constructor(setup: GatewayProcessSetup<Work>) {
     this.#setup = setup;
     this.id = setup.id;
@@ -50,7 +57,7 @@ export class GatewayProcess<Work> {
     this.replaces = setup.replaces;
     this.maxRequests = setup.maxRequests;
     cluster.setupPrimary({
-      exec: setup.entry.pathname,
+      exec: fileURLToPath(setup.entry),
       args: [],
       execArgv: setup.maxHeap === 0 ? [] : [`--max-old-space-size=${Math.ceil(setup.maxHeap / 2 ** 20)}`],
       serialization: "advanced",
@@ -58,9 +65,13 @@ export class GatewayProcess<Work> {
       stdio: ["ignore", "inherit", "inherit", "ipc", setup.listener, "pipe"],
     });
     this.#worker = cluster.fork();
-    this.#worker.on("message", (message: ToSupervisor) => this.#hear(message));
+    this.#worker.on("message", (message: unknown) => this.#hear(message));
     this.#questions?.on("error", () => {});
-    this.#worker.on("error", (error: Error) => (this.failure ??= error));
+    this.#worker.on("error", (error: Error) => {
+      this.failure ??= error;
+      // It never came to be, so that no 'exit' follows.
+      if (this.#worker.process.pid === undefined) this.#exited(1, null);
+    });
     this.#worker.on("exit", (code: number | null, signal: string | null) => this.#exited(code, signal));
   }
 
@@ -94,7 +105,7 @@ export class GatewayProcess<Work> {
   }
 
   get #questions(): Writable | undefined {
-    return (this.#worker.process.stdio as readonly unknown[])[ASK_FD] as Writable | undefined;
+    return (this.#worker.process.stdio as readonly unknown[] | undefined)?.[ASK_FD] as Writable | undefined;
   }
 
   #enter(state: WorkerState): void {
@@ -102,7 +113,13 @@ export class GatewayProcess<Work> {
     this.since = Date.now();
   }
 
-  #hear(message: ToSupervisor): void {
+  #hear(said: unknown): void {
+    const message = heardMessage(said);
+    if (message === null) {
+      if (!this.#babbled) this.#setup.babbles(this);
+      this.#babbled = true;
+      return;
+    }
     this.heardAt = Date.now();
     switch (message.type) {
       case "here": {
@@ -112,7 +129,6 @@ export class GatewayProcess<Work> {
       }
       case "ready":
         if (this.state === "starting") this.#enter("ready");
-        this.served = true;
         this.#setup.changed(this);
         return;
       case "failed":
@@ -123,7 +139,7 @@ export class GatewayProcess<Work> {
         if (message.report.inFlight > 0) this.busyAt = this.heardAt;
         break;
       case "leaving":
-        if (this.state === "ready") this.#enter("draining");
+        this.#leaves();
         this.#setup.changed(this);
         return;
       case "worn":
@@ -137,7 +153,15 @@ export class GatewayProcess<Work> {
     this.#setup.heard(this, message);
   }
 
+  #leaves(): void {
+    if (this.state !== "ready") return;
+    const early = Date.now() - this.since < EARLY_DEATH;
+    this.#enter("draining");
+    if (early) this.#setup.leftEarly(this);
+  }
+
   #exited(code: number | null, signal: string | null): void {
+    if (this.gone) return;
     this.gone = true;
     this.ending = signal === null ? (code === 0 ? "" : `exit code ${code}`) : signal;
     this.#setup.changed(this);

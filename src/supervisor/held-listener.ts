@@ -75,6 +75,10 @@ export class HeldListener {
     }
   }
 
+  get closed(): boolean {
+    return this.#state !== null && Atomics.load(this.#state, 0) !== KEEPING;
+  }
+
   /**
    * Closes the socket and removes its path if that is still ours, before it returns: there may be no later. Connections
    * that nobody has accepted are reset. A socket that gateway processes have inherited lives on in them.

@@ -68,25 +68,28 @@ function ownInodes(bound: AddressInfo | string | null): Set<string> {
 function listeningInodes({ path, port }: { path: string | null; port: number | null }): Set<string> {
   const inodes = new Set<string>();
   if (path !== null) {
-    for (const [, , , flags, , , inode, name] of rowsOf("unix")) {
-      const beside = name?.startsWith(`${dirname(path)}/.`) === true;
+    for (const row of rowsOf("unix")) {
+      // The path is the rest of the row: it may have spaces.
+      const [, flags, inode, name = ""] = /^\S+ \S+ \S+ (\S+) \S+ \S+ +(\d+) (.*)$/.exec(row) ?? [];
+      const beside = name.startsWith(`${dirname(path)}/.`);
       if (beside && (Number.parseInt(flags!, 16) & 0x10000) !== 0) inodes.add(inode!);
     }
   }
   if (port === null) return inodes;
   const ending = `:${port.toString(16).padStart(4, "0").toUpperCase()}`;
   for (const table of ["tcp", "tcp6"]) {
-    for (const [, local, , state, , , , , , inode] of rowsOf(table)) {
+    for (const row of rowsOf(table)) {
+      const [, local, , state, , , , , , inode] = row.trim().split(/\s+/);
       if (state === "0A" && local?.endsWith(ending) === true) inodes.add(inode!);
     }
   }
   return inodes;
 }
 
-function rowsOf(table: string): string[][] {
+function rowsOf(table: string): string[] {
   try {
-    const [, ...lines] = readFileSync(`/proc/self/net/${table}`, "latin1").trimEnd().split("\n");
-    return lines.map((line) => line.trim().split(/\s+/));
+    const [, ...lines] = readFileSync(`/proc/self/net/${table}`, "utf8").trimEnd().split("\n");
+    return lines;
   } catch {
     return []; // A kernel without IPv6, for one.
   }

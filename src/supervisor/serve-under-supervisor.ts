@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks";
 
 import { carryError } from "../carried-error.ts";
 import type { Logger } from "../log.ts";
-import type { ProcessReport } from "../report.ts";
+import { type ProcessReport, SLOW_ENTRY_CHARACTERS } from "../report.ts";
 import type { ToGateway, ToSupervisor } from "./messages.ts";
 
 /** What a gateway process is besides: the part of its report that only its gateway knows. */
@@ -93,7 +93,7 @@ export function serveUnderSupervisor<Work>(
   };
   const serve = async (message: Extract<ToGateway<Work>, { type: "serve" }>): Promise<void> => {
     const { work, worker, generation } = message;
-    const slow = (entry: string): void => tell({ type: "slow", entry });
+    const slow = (entry: string): void => tell({ type: "slow", entry: entry.slice(0, SLOW_ENTRY_CHARACTERS) });
     const worn = (why: string): void => tell({ type: "worn", why });
     try {
       service = await begin({ work, worker, generation, slow, worn });

@@ -85,11 +85,13 @@ export class Supervisor<Work> {
   #lookedAt = Date.now();
   #stopping = false;
   #timer: NodeJS.Timeout | null = null;
-  /** The reload that is under way; the next one begins when it has ended. */
+  /** The reload that is under way, and the one that begins when it has ended. */
   #reloading: Promise<void> | null = null;
+  #waiting: Promise<void> | null = null;
   #decided: ((error: Error | null) => void) | null = null;
   #inPlace: { readonly process: GatewayProcess<Work>; readonly generation: number } | null = null;
   #stopped: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
   readonly #counters = { processesStarted: 0, processesDied: 0, processesStalled: 0, processesRetired: 0 };
   /** What the processes that are gone had counted. */
   readonly #gone: Record<string, number> = {};
@@ -156,22 +158,14 @@ export class Supervisor<Work> {
    * @throws what the new configuration or its app failed with; what served goes on
    */
   async reload(): Promise<void> {
-    while (this.#reloading !== null) {
-      await this.#reloading.catch(() => {});
-    }
-    const reloading = this.#reload();
-    this.#reloading = reloading;
-    try {
-      await reloading;
-    } finally {
-      this.#reloading = null;
-    }
+    if (this.#reloading === null) await this.#reloadNow();
+    else await (this.#waiting ??= this.#reloadAfter(this.#reloading));
   }
 
   /** One worker more or less, until the next reload. */
   resize(delta: 1 | -1): void {
     const { inPlace } = this.site;
-    if (inPlace === null) this.#extra += delta;
+    if (inPlace === null) this.#extra = Math.max(1 - this.site.limits.max, this.#extra + delta);
     else this.#tellAll({ type: "resize", delta });
     this.#look();
   }
@@ -186,6 +180,16 @@ export class Supervisor<Work> {
 
   /** Takes nothing new, lets what is in hand finish within `gracefulTimeout`, resolves when all processes are gone. */
   async close(): Promise<void> {
+    await (this.#closing ??= this.#close());
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    this.#closing ??= this.#close();
+    for (const process of this.#processes.values()) process.kill();
+  }
+
+  async #close(): Promise<void> {
     this.#stopping = true;
     for (const { listener } of this.#generations.values()) listener.close();
     this.#decided?.(new Error("the server is stopping"));
@@ -197,11 +201,20 @@ export class Supervisor<Work> {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
-  /** Ends everything at once. */
-  kill(): void {
-    this.#stopping = true;
-    for (const { listener } of this.#generations.values()) listener.close();
-    for (const process of this.#processes.values()) process.kill();
+  async #reloadAfter(before: Promise<void>): Promise<void> {
+    await before.catch(() => {});
+    this.#waiting = null;
+    await this.#reloadNow();
+  }
+
+  async #reloadNow(): Promise<void> {
+    const reloading = this.#reload();
+    this.#reloading = reloading;
+    try {
+      await reloading;
+    } finally {
+      this.#reloading = null;
+    }
   }
 
   async #reload(): Promise<void> {
@@ -263,7 +276,8 @@ export class Supervisor<Work> {
   async #listenerFor({ address, backlog }: Site<Work>): Promise<HeldListener> {
     const wanted = JSON.stringify([address, backlog]);
     for (const { site, listener } of this.#generations.values()) {
-      if (JSON.stringify([site.address, site.backlog]) === wanted) return listener;
+      // A generation whose last processes are on their way out may have a closed one.
+      if (!listener.closed && JSON.stringify([site.address, site.backlog]) === wanted) return listener;
     }
     return await HeldListener.hold(address, backlog, this.#setup.log);
   }
@@ -345,21 +359,21 @@ export class Supervisor<Work> {
     const id = ++this.#lastProcess;
     const maxRequests = Math.round(site.maxRequests * (1 + Math.random() * JITTER));
     this.#counters.processesStarted++;
-    const process = new GatewayProcess<Work>({
-      ...{
-        entry,
-        id,
-        generation,
-        replaces,
-        maxRequests,
-        listener: listener.fd,
-        work: site.work,
-        maxHeap: site.maxHeap,
-      },
-      changed: (process) => (process.gone ? this.#buried(process) : this.#look()),
-      heard: (process, message) => this.#hear(process, message),
-    });
-    this.#processes.set(id, process);
+    try {
+      const process = new GatewayProcess<Work>({
+        ...{ entry, id, generation, replaces, maxRequests, listener: listener.fd },
+        ...{ work: site.work, maxHeap: site.maxHeap },
+        changed: (process) => (process.gone ? this.#buried(process) : this.#look()),
+        heard: (process, message) => this.#hear(process, message),
+        babbles: ({ pid }) =>
+          this.#setup.log.warn(`gateway process ${pid} sends messages that are not propylon's: passed over`),
+        leftEarly: (process) => this.#failed(process, "failed as soon as it served"),
+      });
+      this.#processes.set(id, process);
+    } catch (error) {
+      this.#setup.log.error(`a gateway process cannot be started: ${(error as Error).message}`);
+      this.#failures.add({ generation, startedAt: Date.now() }, this.#next, error as Error);
+    }
   }
 
   #hear(process: GatewayProcess<Work>, message: ToSupervisor): void {

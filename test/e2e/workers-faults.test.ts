@@ -189,12 +189,25 @@ describe("a thread", () => {
 });
 
 describe("workers that die soon after they were ready", () => {
-  it.for(["thread"] as const)("in %s mode are started again with a delay that grows", async (mode) => {
+  it.for(["thread", "fork"] as const)("in %s mode are started again with a delay that grows", async (mode) => {
     const pool = { pm: "static", maxChildren: 1, maxThreads: 1 };
     server = await SupervisedServer.start({ mode, server: pool, app: { fail_after: 300 } });
     await sleep(6000);
-    const deaths = server.output.match(/uncaughtException in/g)?.length ?? 0;
+    const deaths = server.output.match(/uncaughtException( in|:)/g)?.length ?? 0;
     expect(deaths).toBeGreaterThan(1);
     expect(deaths).toBeLessThan(9);
+  });
+});
+
+describe("an app in the forking mode", () => {
+  it("that sends the supervisor messages of its own is not heard, and nothing comes of it", async () => {
+    server = await SupervisedServer.start({ mode: "fork", server: POOL });
+    const before = await server.children();
+    expect(await server.ask("/babble")).toEqual({ status: 200, body: "babbled\n" });
+    await server.said(/messages that are not propylon's/);
+    await sleep(300);
+    expect((await server.who()).version).toBe("0");
+    expect(await server.children()).toEqual(before);
+    expect(await server.stop()).toBe(0);
   });
 });

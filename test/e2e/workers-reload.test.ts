@@ -87,6 +87,32 @@ describe("a reload", () => {
     expect(files).not.toContain("app.sock");
   });
 
+  it("there and back again serves at the first address, though a request of the first is still in hand", async () => {
+    server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 1 } });
+    const slow = server.ask("/wait?n=3000");
+    await sleep(200);
+    await server.configure({ socket: join(server.directory, "other.sock") });
+    await server.reload();
+    await server.configure();
+    await server.reload();
+    expect((await server.who()).version).toBe("0");
+    expect((await slow).status).toBe(200);
+    expect(await readdir(server.directory)).not.toContain("other.sock");
+  });
+
+  it("asked for many times at once happens once more after the one that is under way", async () => {
+    server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 1 } });
+    server.signal("SIGHUP");
+    await sleep(50);
+    for (let i = 0; i < 6; i++) {
+      server.signal("SIGHUP");
+      await sleep(20);
+    }
+    await server.said(/generation 3 serves/);
+    await sleep(1500);
+    expect(server.output).not.toContain("generation 4 serves");
+  });
+
   const fronts: [ServerName, string, Mode][] = (["nginx", "lighttpd", "apache"] as const).flatMap((name) =>
     MODES.map((mode): [ServerName, string, Mode] => [
       name,
@@ -140,6 +166,20 @@ describe("recycling", () => {
 });
 
 describe("signals", () => {
+  it.for(["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGTTIN"] as const)("%s while it starts does no harm", async (signal) => {
+    const starting = SupervisedServer.start({ mode: "fork", app: { slow: 1500 }, signalAtStart: signal });
+    server = await starting;
+    expect(server.output).toContain("Serving ");
+    expect(server.output).not.toContain("Debugger listening");
+    expect((await server.who()).version).toBe("0");
+  });
+
+  it.for(MODES)("SIGTERM while it starts in %s mode ends it and leaves no socket", async (mode) => {
+    server = await SupervisedServer.start({ mode, app: { slow: 3000 }, signalAtStart: "SIGTERM" });
+    expect(server.process.exitCode).toBe(143);
+    expect((await readdir(server.directory)).filter((name) => name.includes(".sock"))).toEqual([]);
+  });
+
   it.for(MODES)("SIGTERM in %s mode lets what is in hand finish, and ends with 0", async (mode) => {
     server = await SupervisedServer.start({ mode });
     const slow = server.ask("/wait?n=1500");
@@ -186,6 +226,13 @@ describe("signals", () => {
       async () => (await workers()) === 1,
       () => `one worker\n${server!.output}`,
     );
+  });
+});
+
+describe("a directory", () => {
+  it.for(["with two  spaces ", "été "])("called %s may have the socket in it", async (prefix) => {
+    server = await SupervisedServer.start({ mode: "fork", prefix });
+    expect((await server.who()).version).toBe("0");
   });
 });
 

@@ -1,7 +1,7 @@
 /** `propylon serve` with workers, on the app that goes wrong on demand. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -30,6 +30,10 @@ interface Serving {
   readonly server?: Readonly<Record<string, string | number>>;
   /** Lines of the app's section. */
   readonly app?: Readonly<Record<string, string | number>>;
+  /** Comes when the listening socket is there, and the app is being loaded. */
+  readonly signalAtStart?: NodeJS.Signals;
+  /** Of the directory that it is served from. Default "propylon-workers-". */
+  readonly prefix?: string;
 }
 
 const NAMES = { fastcgi: "fcgi", scgi: "scgi" };
@@ -51,7 +55,7 @@ export class SupervisedServer {
 
   /** Resolves when it serves, or has ended. */
   static async start(serving: Serving): Promise<SupervisedServer> {
-    const directory = await mkdtemp(join(tmpdir(), "propylon-workers-"));
+    const directory = await mkdtemp(join(tmpdir(), serving.prefix ?? "propylon-workers-"));
     await chmod(directory, 0o755);
     await cp(join(ROOT, "test/support/apps/faulty.js"), join(directory, "faulty.js"));
     await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
@@ -154,6 +158,15 @@ export class SupervisedServer {
     this.#child = child;
     child.stdout.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
     child.stderr.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
+    const { signalAtStart } = this.#serving;
+    if (signalAtStart !== undefined) {
+      await until(
+        async () => (await readdir(this.directory)).includes("app.sock"),
+        () => `the socket:\n${this.output}`,
+      );
+      await sleep(300);
+      child.kill(signalAtStart);
+    }
     await until(
       () => this.output.includes("Serving ") || child.exitCode !== null || child.signalCode !== null,
       () => `the server to start:\n${this.output}`,

@@ -45,6 +45,12 @@ export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter
         response.write("the beginning");
         await sleep(20);
         throw new Error("thrown after the head");
+      case "/babble":
+        for (const message of [null, 7, { type: "report" }, { type: "failed" }, { type: "slow", entry: 42 }]) {
+          process.send(message);
+        }
+        process.send({ type: "report", report: { inFlight: 0 } });
+        return say("babbled");
       case "/throw-after-answer":
         say("answered");
         throw new Error("thrown after the answer");
