@@ -1,14 +1,13 @@
 /** The status of a server, put together from what its supervisor knows. */
 import { readFileSync } from "node:fs";
 
-import type { ProcessReport, StatusReport, WorkerReport } from "../report.ts";
+import type { ProcessReport, QueueReport, StatusReport, WorkerReport } from "../report.ts";
 import type { GatewayProcess } from "../supervisor/gateway-process.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { SERVER_OPTIONS } from "./options.ts";
 import { TITLES, poolLimits } from "./plan.ts";
 
-const NO_QUEUE = { length: 0, limit: 0, oldest: 0 };
 const UNKNOWN = { rss: 0, heapUsed: 0, external: 0 };
 /** A process that was not heard of for so long does not answer; it tells how it is once a second. Milliseconds. */
 const SUSPECT = 2500;
@@ -30,17 +29,39 @@ export function statusOf(supervisor: Supervisor<GatewayWork>, file: string | nul
     backoff: supervisor.backoff,
     limits: limitsOf(supervisor.site.work),
     connections: reports.reduce((sum, { connections }) => sum + connections, 0),
-    queue: threads[0]?.queue ?? NO_QUEUE,
+    queue: sumOf(threads.map(({ queue }) => queue)),
     zombies: threads.reduce((sum, { zombies }) => sum + zombies, 0),
     counters: supervisor.counters,
     workers:
-      plan.mode === "thread" ? threads.flatMap(({ workers }) => workers) : processes.map((each) => workerOf(each, now)),
+      plan.mode === "thread"
+        ? processes.flatMap((each) => threadsOf(each, now))
+        : processes.map((each) => workerOf(each, now)),
     processes: processes.map(({ id, pid, heardAt, report }) => {
       const { memory = UNKNOWN, loop = { utilization: 0, delay: 0 } } = report ?? ({} as Partial<ProcessReport>);
       return { id, pid, heardAt, memory, loop };
     }),
     slowLog: [...supervisor.slowLog],
   };
+}
+
+/** A new gateway process has its queue beside that of the one it replaces. */
+function sumOf(queues: readonly QueueReport[]): QueueReport {
+  return {
+    length: queues.reduce((sum, { length }) => sum + length, 0),
+    limit: queues.reduce((sum, { limit }) => sum + limit, 0),
+    oldest: Math.max(0, ...queues.map(({ oldest }) => oldest)),
+  };
+}
+
+/** What a process said of its threads holds only as long as it is itself well: it is their way to the web server. */
+function threadsOf({ state, heardAt, report }: GatewayProcess<GatewayWork>, now: number): WorkerReport[] {
+  const silent = now - heardAt > SUSPECT;
+  const leaving = state === "draining" || state === "killed" ? state : null;
+  return (report?.threads?.workers ?? []).map((worker) => ({
+    ...worker,
+    suspect: worker.suspect || silent,
+    state: worker.state === "ready" ? (leaving ?? worker.state) : worker.state,
+  }));
 }
 
 function workerOf(process: GatewayProcess<GatewayWork>, now: number): WorkerReport {

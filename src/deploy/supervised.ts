@@ -3,6 +3,7 @@ import type { Logger } from "../log.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { runsAsRoot } from "../supervisor/surroundings.ts";
 import { type GatewayWork, siteOf } from "./gateway-work.ts";
+import { PidFile } from "./pid-file.ts";
 import { TITLES } from "./plan.ts";
 import type { RunningServer } from "./servers.ts";
 import { statusListen } from "./status-address.ts";
@@ -47,12 +48,23 @@ export async function startSupervised(
     },
     log,
   });
+  const { pidFile: pidPath } = settings.process;
+  const pidFile = pidPath === undefined ? null : new PidFile(pidPath);
   const status = new StatusDoors({ report: () => statusOf(supervisor, file), file, log });
   try {
     await status.follow(work.plan);
     await supervisor.start();
   } catch (error) {
     status.close();
+    pidFile?.release();
+    throw error;
+  }
+  try {
+    pidFile?.publish();
+  } catch (error) {
+    await supervisor.close();
+    status.close();
+    pidFile?.release();
     throw error;
   }
   return {
@@ -62,6 +74,7 @@ export async function startSupervised(
         await supervisor.close();
       } finally {
         status.close();
+        pidFile?.release();
       }
     },
     reload: async () => {
@@ -74,6 +87,7 @@ export async function startSupervised(
     kill: () => {
       supervisor.kill();
       status.close();
+      pidFile?.release();
     },
   };
 }

@@ -194,7 +194,7 @@ export const PROCESS_OPTIONS: readonly ServerOption[] = [
     name: "pidFile",
     kind: "text",
     scope: "process",
-    about: "file with the supervisor's process id, while it runs",
+    about: "file with the supervisor's process id, while it serves; a reload does not move it",
   }),
 ];
 

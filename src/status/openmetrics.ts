@@ -80,9 +80,14 @@ function ofServer(report: StatusReport): Family[] {
   ];
 }
 
-function ofWorkers({ workers, now }: StatusReport): Family[] {
+function ofWorkers({ workers, processes, now }: StatusReport): Family[] {
+  // Each process numbers its own threads, and there are two of them while one replaces the other.
+  const labelsOf = ({ id, pid }: (typeof workers)[number]): Labels => ({
+    worker: id,
+    process: processes.find((process) => process.pid === pid)?.id ?? "",
+  });
   const each = (value: (worker: (typeof workers)[number]) => number): Sample[] =>
-    workers.map((worker) => [{ worker: worker.id }, value(worker)]);
+    workers.map((worker) => [labelsOf(worker), value(worker)]);
   return [
     {
       ...{ name: "workers", type: "gauge", help: "Workers, by state." },
@@ -93,7 +98,9 @@ function ofWorkers({ workers, now }: StatusReport): Family[] {
     },
     {
       ...{ name: "worker", type: "info", help: "A worker." },
-      samples: workers.map(({ id, pid, generation }): Sample => [{ worker: id, pid: pid ?? "", generation }, 1]),
+      samples: workers.map((worker): Sample => {
+        return [{ ...labelsOf(worker), pid: worker.pid ?? "", generation: worker.generation }, 1];
+      }),
     },
     {
       ...{ name: "worker_suspect", type: "gauge", help: "1 if it has not answered for a while." },
@@ -121,7 +128,7 @@ function ofWorkers({ workers, now }: StatusReport): Family[] {
     },
     ...ofLoops(
       "worker",
-      workers.map(({ id, memory, loop }) => ({ labels: { worker: id }, memory, loop })),
+      workers.map((worker) => ({ labels: labelsOf(worker), memory: worker.memory, loop: worker.loop })),
     ),
   ];
 }

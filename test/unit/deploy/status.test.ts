@@ -9,11 +9,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findStatus } from "../../../src/deploy/find-status.ts";
 import { type GatewayPlan, type Mode, readPlan } from "../../../src/deploy/plan.ts";
 import { statusAddress, statusListen } from "../../../src/deploy/status-address.ts";
+import { statusOf } from "../../../src/deploy/status.ts";
 import { StatusDoors } from "../../../src/deploy/status-doors.ts";
 import { type Logger, silentLogger } from "../../../src/log.ts";
 import { fetchStatus } from "../../../src/status/client.ts";
 import { freePort } from "../../support/front.ts";
-import { usualReport } from "../../support/status-reports.ts";
+import { isReady } from "../../../src/status/ready.ts";
+import { usualReport, usualWorker } from "../../support/status-reports.ts";
 
 let directory: string;
 const warnings: string[] = [];
@@ -77,6 +79,37 @@ describe("findStatus", () => {
   ])("says that a server %s has no status", async (_title, server) => {
     write(server);
     await expect(find()).rejects.toMatchObject({ code: "CONFIG_NOT_SUPPORTED", place: { section: "server:main" } });
+  });
+});
+
+describe("the status of threads", () => {
+  const { memory, loop } = usualWorker();
+  const gateway = (changes: Record<string, unknown>): unknown => ({
+    ...{ id: 1, pid: 4001, state: "ready", heardAt: Date.now(), ...changes },
+    report: {
+      ...{ connections: 1, memory, loop },
+      threads: { workers: [usualWorker()], zombies: 0, queue: { length: 2, limit: 10, oldest: Number(changes["id"]) } },
+    },
+  });
+  const status = (...processes: unknown[]): ReturnType<typeof statusOf> => {
+    const site = { work: { plan: plan({ port: "1" }, "thread") } };
+    const told = { site, processes, where: "", state: "running", generation: 1, slowLog: [], counters: {} };
+    const more = { reloads: { report: {} }, backoff: { failures: 0 }, startedAt: 0 };
+    return statusOf({ ...told, ...more } as unknown as Parameters<typeof statusOf>[0], null);
+  };
+
+  it("is that they do not answer where their gateway process does not, or leaves", () => {
+    expect(isReady(status(gateway({})))).toBe(true);
+    const silent = status(gateway({ heardAt: Date.now() - 3000 }));
+    expect(silent.workers).toMatchObject([{ suspect: true }]);
+    expect(isReady(silent)).toBe(false);
+    expect(isReady(status(gateway({ state: "draining" })))).toBe(false);
+    expect(isReady(status(gateway({ state: "killed" }), gateway({ id: 2, pid: 4002 })))).toBe(true);
+  });
+
+  it("has the queues of all gateway processes", () => {
+    expect(status(gateway({ id: 1 }), gateway({ id: 2 })).queue).toEqual({ length: 4, limit: 20, oldest: 2 });
+    expect(status().queue).toEqual({ length: 0, limit: 0, oldest: 0 });
   });
 });
 

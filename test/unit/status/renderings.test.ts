@@ -186,6 +186,20 @@ describe("OpenMetrics", () => {
     expect(families.get("propylon_requests")?.samples[0]?.name).toBe("propylon_requests_total");
   });
 
+  it("makes no series twice while one gateway process replaces another", () => {
+    const [process] = usualReport().processes;
+    const report = usualReport({
+      workers: [usualWorker(), usualWorker({ pid: 4002 })],
+      processes: [process!, { ...process!, id: 2, pid: 4002 }],
+    });
+    const series = openMetricsOf(report)
+      .split("\n")
+      .filter((line) => !line.startsWith("#") && line !== "")
+      .map((line) => line.replace(/ \S+$/, ""));
+    expect(series.filter((each, at) => series.indexOf(each) !== at)).toEqual([]);
+    expect(series).toContain('propylon_worker_suspect{worker="1",process="2"}');
+  });
+
   it("escapes the values of labels so that they come out as they went in", () => {
     const families = readOpenMetrics(openMetricsOf(usualReport({ where: 'a"b\\c\nd\\n' })));
     expect(families.get("propylon_server")?.samples[0]?.labels["where"]).toBe('a"b\\c\nd\\n');

@@ -1,0 +1,86 @@
+/** The file with the supervisor's process id: there while it serves. */
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+
+import { ConfigError, ListenError } from "../errors.ts";
+
+/** Whoever asks for it may be anybody. */
+const MODE = 0o644;
+
+export class PidFile {
+  readonly #path: string;
+  /** Written first, so that nobody reads half a number, and that a fault is known before the server starts. */
+  readonly #temporary: string;
+  readonly #release = (): void => this.release();
+
+  /**
+   * Prepares the file and leaves what is there as it is. A relative path is relative to the working directory.
+   *
+   * @throws ListenError LISTEN_IN_USE if another server that runs has the file; ConfigError CONFIG_BAD_VALUE if it cannot
+   * be written
+   */
+  constructor(path: string) {
+    this.#path = resolve(path);
+    this.#temporary = `${this.#path}.${process.pid}`;
+    this.#attempt(() => {
+      const other = this.#holder();
+      if (other !== null && other !== process.pid && isServing(other)) {
+        throw new ListenError("LISTEN_IN_USE", `pid_file ${this.#path} is that of process ${other}, which is serving`);
+      }
+      rmSync(this.#temporary, { force: true });
+      writeFileSync(this.#temporary, `${process.pid}\n`, { flag: "wx" });
+      chmodSync(this.#temporary, MODE);
+    });
+  }
+
+  /** From now on it is there, until `release` or the end of this process. */
+  publish(): void {
+    this.#attempt(() => renameSync(this.#temporary, this.#path));
+    process.on("exit", this.#release);
+  }
+
+  /** Removes the file unless it is another's by now. Never throws. */
+  release(): void {
+    process.removeListener("exit", this.#release);
+    try {
+      rmSync(this.#temporary, { force: true });
+      if (this.#holder() === process.pid) rmSync(this.#path);
+    } catch {
+      // A directory that is no longer writable: the next start sees that the process is gone.
+    }
+  }
+
+  #holder(): number | null {
+    if (!existsSync(this.#path)) return null;
+    const text = readFileSync(this.#path, "latin1").trim();
+    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (error instanceof ListenError) throw error;
+      const message = `the file cannot be written: ${(error as Error).message}`;
+      throw new ConfigError("CONFIG_BAD_VALUE", message, { key: "pid_file" }, { cause: error });
+    }
+  }
+}
+
+/** Numbers are given again: that of a server which was killed may be anybody's. Where nothing tells, it is a server. */
+function isServing(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  if (!existsSync("/proc/self/cmdline")) return true;
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    // A program that serves by the library is known by its own name.
+    const names = new Set(["propylon", "propylon.js", basename(process.argv[1] || "propylon")]);
+    return command.some((word) => names.has(basename(word)));
+  } catch {
+    return true;
+  }
+}
