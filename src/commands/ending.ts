@@ -1,4 +1,6 @@
 /** What signals mean to a running server, and how it comes to its end: by one of them, or by an uncaught exception. */
+import { inspect } from "node:util";
+
 import type { RunningServer } from "../deploy/servers.ts";
 import type { SupervisedServer } from "../deploy/supervised.ts";
 import type { Logger } from "../log.ts";
@@ -70,7 +72,7 @@ export function endWith(running: RunningServer | SupervisedServer, log: Logger):
   // Node would end the process at once. What the exception left behind may be broken, so it ends here too, but the
   // other requests in hand are answered first.
   process.on("uncaughtException", (error, origin) => {
-    log.error(`${origin}: ${error instanceof Error ? error.stack : String(error)}`);
+    log.error(`${origin}: ${error instanceof Error ? error.stack : inspect(error)}`);
     if (code === 0) log.error("answering what else is in hand, then exiting with 1");
     code = 1;
     setTimeout(() => process.exit(1), FAILURE_GRACE).unref();

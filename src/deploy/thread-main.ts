@@ -14,7 +14,9 @@ import { appDispatcher } from "./servers.ts";
 /** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
 const FAILURE_GRACE = 5_000;
 
-const data = workerData as ThreadData<GatewayWork>;
+const data = { ...(workerData as ThreadData<GatewayWork>) };
+// The line to the gateway's thread is nothing for the app, which sees this very object.
+Reflect.deleteProperty(workerData as object, "port");
 const { plan, recipe, level } = data.work;
 // The thread's own standard error passes through the main thread, and is lost with the thread.
 const log: Logger = lineLogger(level, descriptorWriter(2));

@@ -119,7 +119,7 @@ export function serveUnderSupervisor<Work>(
   // Node would end the process at once. What the exception left behind may be broken, so it ends here too, but the
   // other requests in hand are answered first.
   process.on("uncaughtException", (error, origin) => {
-    log().error(`${origin}: ${error instanceof Error ? error.stack : String(error)}`);
+    log().error(`${origin}: ${carryError(error).stack}`);
     if (service === null) return failed(error);
     process.exitCode = 1;
     setTimeout(() => process.exit(1), FAILURE_GRACE).unref();

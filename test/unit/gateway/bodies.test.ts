@@ -168,4 +168,18 @@ describe("an answer before the body's end", () => {
     await peer.closes();
     expect(peer.error).toBe(null);
   });
+
+  it("that the app leaves in a full window holds up no later request of the connection", async () => {
+    const app = new TestApp((exchange) => (exchange.reads = false));
+    const { open } = await start(app, { options: { bodyHighWater: 65_536 } });
+    const peer = await open();
+    peer.send(post("x".repeat(65_536), { keep: true }));
+    const exchange = await app.exchange();
+    await until(() => exchange.bodyEnded, "the end of the body");
+    exchange.hello();
+    await peer.ended1();
+    peer.send(get({ keep: true }));
+    (await app.exchange(1)).hello();
+    await peer.ended1(1, 2);
+  });
 });
