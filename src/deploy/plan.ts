@@ -82,8 +82,8 @@ export function poolLimits(plan: GatewayPlan): PoolLimits {
   return {
     ...{ manager, max, minSpare, maxSpare: Math.min(max, valueOf(plan, "pool", "maxSpare")) },
     idleTimeout: valueOf(plan, "pool", "idleTimeout"),
-    // Connections that nobody accepts are not heard of; requests that wait for a thread are.
-    leastOnDemand: plan.mode === "fork" ? 1 : 0,
+    // Connections that nobody accepts are not heard of, nor is a request that may not wait for a thread.
+    leastOnDemand: plan.mode === "fork" || valueOf(plan, "pool", "queueLimit") === 0 ? 1 : 0,
     maxLifetime: valueOf(plan, "pool", "maxLifetime"),
     maxMemory: valueOf(plan, "pool", "maxMemory"),
     startTimeout: valueOf(plan, "pool", "startTimeout"),

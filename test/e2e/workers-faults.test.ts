@@ -180,6 +180,14 @@ describe("a thread", () => {
     expect(Date.now() - begun).toBeLessThan(8000);
   });
 
+  it("is there although the pool is ondemand, where no request may wait for one", async () => {
+    const pool = { pm: "ondemand", queue_limit: 0, idle_timeout: "1s", maxThreads: 2 };
+    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    expect((await server.ask("/wait?n=1")).status).toBe(200);
+    await sleep(2500);
+    expect((await server.ask("/wait?n=1")).status).toBe(200);
+  });
+
   it("tells what an app throws after its answer", async () => {
     server = await SupervisedServer.start({ mode: "thread", server: POOL });
     expect(await server.ask("/throw-after-answer")).toEqual({ status: 200, body: "answered\n" });
