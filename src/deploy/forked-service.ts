@@ -39,6 +39,7 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
       slowLog.close();
       await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
     },
+    hurry: () => void gateway.close(),
     resize: () => {},
     reopenLogs: () => {
       gateway.reopenLogs();

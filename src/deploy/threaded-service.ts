@@ -43,6 +43,7 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
     },
     // A thread in a call that does not end keeps exit() waiting for it.
     exit: () => void (pool.size > 0 ? process.kill(process.pid, "SIGKILL") : process.exit()),
+    hurry: () => void gateway.close(),
     resize: (delta) => pool.resize(delta),
     reopenLogs: () => {
       gateway.reopenLogs();

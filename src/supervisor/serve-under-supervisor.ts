@@ -16,6 +16,8 @@ export interface GatewayService<Work> {
   reload(work: Work, generation: number): Promise<void>;
   /** Resolves when nothing is in hand any more and the app has put away what is its. */
   drain(handOver: boolean): Promise<void>;
+  /** While it drains with `handOver`: nobody takes over any more, so that kept connections need not be waited for. */
+  hurry(): void;
   /** Ends the process once it is drained. Default: `process.exit()`. */
   exit?(): void;
   resize(delta: 1 | -1): void;
@@ -68,7 +70,10 @@ export function serveUnderSupervisor<Work>(
     tell({ type: "report", report: { at: Date.now(), memory, ...load.take(), ...service.report() } });
   };
   const drain = (handOver: boolean): void => {
-    if (draining) return;
+    if (draining) {
+      if (!handOver) service?.hurry();
+      return;
+    }
     draining = true;
     void (service?.drain(handOver) ?? Promise.resolve()).then(
       () => {

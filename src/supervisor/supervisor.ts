@@ -193,6 +193,7 @@ export class Supervisor<Work> {
     this.#stopping = true;
     for (const { listener } of this.#generations.values()) listener.close();
     this.#decided?.(new Error("the server is stopping"));
+    for (const process of this.#processes.values()) if (process.state === "draining") process.drain(false);
     if (this.#processes.size > 0) {
       const gone = new Promise<void>((resolve) => (this.#stopped = resolve));
       this.#look();

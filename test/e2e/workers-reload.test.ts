@@ -192,6 +192,23 @@ describe("signals", () => {
     expect(await stopped).toBe(0);
   });
 
+  it("SIGTERM just after a reload does not wait for the kept connections of the old processes", async () => {
+    const pool = { pm: "static", maxChildren: 1, graceful_timeout: "20s" };
+    server = await SupervisedServer.start({ mode: "fork", server: pool });
+    const busy = new BusyConnections(server.target, "fastcgi", { count: 4 });
+    await until(
+      () => busy.answered > 20,
+      () => "the connections to be busy",
+    );
+    await server.reload();
+    const begun = Date.now();
+    const stopped = server.stop();
+    await sleep(1000);
+    await busy.stop();
+    expect(await stopped).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(6000);
+  });
+
   it.for(MODES)("a second SIGTERM in %s mode ends everything at once", async (mode) => {
     server = await SupervisedServer.start({ mode });
     const slow = server.try("/wait?n=20000");
