@@ -7,6 +7,7 @@
 export interface RequestReport {
   /** The request's id, as in the access log and in `requestContext()`. */
   readonly id: string;
+  /** REQUEST_METHOD as it came, at most 32 characters of it. */
   readonly method: string;
   /** REQUEST_URI as it came, at most 256 characters of it. */
   readonly url: string;

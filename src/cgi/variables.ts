@@ -5,6 +5,7 @@ import type { Params } from "../exchange.ts";
 export type CgiVariables = Readonly<Record<string, string>>;
 
 const URL_SHOWN = 256;
+const METHOD_SHOWN = 32;
 const NAME = /^[A-Za-z0-9_]{1,256}$/;
 /** Apache renames every old variable so on an internal redirect, `HTTP_COOKIE` included. */
 const CLIENT_HEADER = /^(?:REDIRECT_)*HTTP_/;
@@ -25,10 +26,11 @@ export function variable(params: Params, name: string): string | undefined {
   return undefined;
 }
 
-/** Method and URL for logs, as they came; of the URL 256 characters at most. */
+/** Method and URL for logs, as they came; of the method 32 characters at most, of the URL 256. */
 export function requestLine(params: Params): { method: string; url: string } {
   const url = variable(params, "REQUEST_URI") ?? "";
-  return { method: variable(params, "REQUEST_METHOD") ?? "", url: url.slice(0, URL_SHOWN) };
+  const method = variable(params, "REQUEST_METHOD") ?? "";
+  return { method: method.slice(0, METHOD_SHOWN), url: url.slice(0, URL_SHOWN) };
 }
 
 /** The value of the pair whose four offsets begin at `at`. */

@@ -373,7 +373,8 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
 
   #endWaiting(now: number): void {
     for (const exchange of this.#queue) {
-      if (now - exchange.queuedAt < this.#options.queueTimeout) return;
+      // What a thread has given back stands first and waits for less long.
+      if (now - exchange.queuedAt < this.#options.queueTimeout) continue;
       this.#queue.delete(exchange);
       this.counters.queueTimeouts++;
       exchange.fail(503);

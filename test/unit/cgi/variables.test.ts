@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { allVariables, serverVariables, variable } from "../../../src/cgi/variables.ts";
+import { allVariables, requestLine, serverVariables, variable } from "../../../src/cgi/variables.ts";
 import { paramsOf } from "../../support/params.ts";
 
 describe("variable", () => {
@@ -105,5 +105,15 @@ describe("allVariables", () => {
     expect(Object.getPrototypeOf(variables)).toBeNull();
     variables["X"] = "y";
     expect(variables["X"]).toBe("y");
+  });
+});
+
+describe("the request line for logs and the status", () => {
+  it("has a method of 32 characters and a URL of 256 at most, whatever came", () => {
+    const params = paramsOf([
+      ["REQUEST_METHOD", "M".repeat(5000)],
+      ["REQUEST_URI", `/${"u".repeat(5000)}`],
+    ]);
+    expect(requestLine(params)).toEqual({ method: "M".repeat(32), url: `/${"u".repeat(255)}` });
   });
 });
