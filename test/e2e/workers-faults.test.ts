@@ -207,8 +207,8 @@ describe("workers that die soon after they were ready", () => {
   });
 });
 
-describe("an app in the forking mode", () => {
-  it("that sends the supervisor messages of its own is not heard, and nothing comes of it", async () => {
+describe("an app", () => {
+  it("in the forking mode that sends the supervisor messages of its own is not heard, and nothing comes of it", async () => {
     server = await SupervisedServer.start({ mode: "fork", server: POOL });
     const before = await server.children();
     expect(await server.ask("/babble")).toEqual({ status: 200, body: "babbled\n" });
@@ -217,5 +217,11 @@ describe("an app in the forking mode", () => {
     expect((await server.who()).version).toBe("0");
     expect(await server.children()).toEqual(before);
     expect(await server.stop()).toBe(0);
+  });
+
+  it("has no such channel in a thread", async () => {
+    server = await SupervisedServer.start({ mode: "thread", server: POOL });
+    expect((await server.ask("/babble")).status).toBe(500);
+    await server.said(/process\.send is not a function/);
   });
 });
