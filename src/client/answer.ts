@@ -63,6 +63,9 @@ export class AnswerBuilder {
         callback(error);
       },
     });
+    // One that breaks off together with its head fails before anybody can listen: whoever reads it hears of that, and
+    // nobody else need.
+    this.#body.on("error", () => {});
   }
 
   get begun(): boolean {

@@ -43,9 +43,9 @@ function checkThatSignalIsKnown({ state, file, where }: StatusReport): void {
 /** Reloads follow each other: one that is under way is not ours. */
 async function ended(before: StatusReport, paths: readonly string[], timeout: number): Promise<StatusReport> {
   const count = before.reload.count + (before.state === "reloading" ? 2 : 1);
-  const end = Date.now() + timeout;
+  const end = performance.now() + timeout;
   let last: unknown = null;
-  while (Date.now() < end) {
+  while (performance.now() < end) {
     await sleep(PAUSE);
     try {
       const report = await fetchFirst(paths);

@@ -1,5 +1,7 @@
 /** A gateway process of the forking mode: the app runs beside the sockets. */
+import type { Dispatcher } from "../exchange.ts";
 import type { Logger } from "../log.ts";
+import { RequestLimit } from "../modes/request-limit.ts";
 import { REQUESTS_SHOWN } from "../report.ts";
 import { WatchThread } from "../stacks/watch-thread.ts";
 import { ASK_FD, LISTENER_FD } from "../supervisor/messages.ts";
@@ -8,7 +10,7 @@ import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
-import { valueOf } from "./plan.ts";
+import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
 import { SlowLog, SlowRequests } from "./slow-log.ts";
 import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./servers.ts";
 
@@ -21,11 +23,12 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
   const app = await makeApp(recipe, log);
   await runStartHooks(info);
   const address = { fd: LISTENER_FD, exclusive: true };
-  const gateway = await openGateway(plan, { dispatcher: appDispatcher(plan, app, log), address, log });
+  const dispatcher = limited(appDispatcher(plan, app, log), plan);
+  const gateway = await openGateway(plan, { dispatcher, address, log });
   const slowlogTimeout = valueOf(plan, "pool", "slowlogTimeout");
   const slowRequests = new SlowRequests({ timeout: slowlogTimeout, worker, log: slowLog });
   const watch = new WatchThread({
-    ...{ worker, slowlogTimeout, stallTimeout: valueOf(plan, "pool", "stallTimeout") },
+    ...{ worker, slowlogTimeout, stallTimeout: poolLimits(plan).stallTimeout },
     askFd: ASK_FD,
     slowLog: slowLog.path,
     requests: () => gateway.requests.slice(0, REQUESTS_SHOWN),
@@ -49,7 +52,17 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
     dumpStacks: () => {},
     report: () => {
       slowRequests.look(gateway.requests);
-      return { ...gatewayReport(gateway), threads: null };
+      const report = gatewayReport(gateway);
+      const waiting = dispatcher instanceof RequestLimit ? dispatcher.counters : {};
+      return { ...report, counters: { ...report.counters, ...waiting }, threads: null };
     },
   };
+}
+
+/** With `concurrency` so many requests are in hand at a time; without it the event loop takes what comes. */
+function limited(dispatcher: Dispatcher, plan: GatewayPlan): Dispatcher {
+  const { concurrency } = plan.settings.pool;
+  if (concurrency === undefined) return dispatcher;
+  const [queueLimit, queueTimeout] = [valueOf(plan, "pool", "queueLimit"), valueOf(plan, "pool", "queueTimeout")];
+  return new RequestLimit(dispatcher, { concurrency, queueLimit, queueTimeout });
 }

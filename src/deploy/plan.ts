@@ -37,8 +37,11 @@ export const TITLES: Readonly<Record<ProtocolName, string>> = { fastcgi: "FastCG
 /** Those that mean nothing in a mode; the gateway of a single mode has no workers at all. */
 const WITHOUT_EFFECT: Readonly<Record<Exclude<Mode, "single">, readonly string[]>> = {
   thread: ["maxChildren"],
-  fork: ["maxThreads", "concurrency", "queueLimit", "queueTimeout", "maxZombies"],
+  fork: ["maxThreads", "maxZombies"],
 };
+
+/** Those that mean nothing in a process that takes what comes. */
+const OF_A_QUEUE: ReadonlySet<string> = new Set(["queueLimit", "queueTimeout"]);
 
 /** Of the processes' options those that the single mode has too. */
 const OF_EVERY_MODE: ReadonlySet<string> = new Set(["accessLog", "accessLogFormat"]);
@@ -47,6 +50,8 @@ const OF_EVERY_MODE: ReadonlySet<string> = new Set(["accessLog", "accessLogForma
 const FOREVER = 2 ** 31 - 1;
 /** What a process may take beyond `graceful_timeout` to be gone, and a thread's own process beyond the thread. */
 const EXIT_TIME = 10_000;
+/** Milliseconds. */
+const SHORTEST_STALL = 3000;
 
 /** @throws ConfigError CONFIG_UNKNOWN_OPTION, CONFIG_BAD_VALUE, CONFIG_DUPLICATE */
 export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, aid: FactoryAid): GatewayPlan {
@@ -87,19 +92,25 @@ export function poolLimits(plan: GatewayPlan): PoolLimits {
     maxLifetime: valueOf(plan, "pool", "maxLifetime"),
     maxMemory: valueOf(plan, "pool", "maxMemory"),
     startTimeout: valueOf(plan, "pool", "startTimeout"),
-    stallTimeout: valueOf(plan, "pool", "stallTimeout"),
+    stallTimeout: plan.mode === "fork" ? processStall(plan) : valueOf(plan, "pool", "stallTimeout"),
     gracefulTimeout: gracefulTimeout(plan) + (plan.mode === "fork" ? EXIT_TIME : 0),
   };
 }
 
 /** The one gateway process over the threads: it is there as long as the server, and given longer than its threads. */
 export function gatewayLimits(plan: GatewayPlan): PoolLimits {
-  const { startTimeout, stallTimeout } = poolLimits(plan);
+  const { startTimeout } = poolLimits(plan);
   return {
     ...{ manager: "static", max: 1, minSpare: 1, maxSpare: 1, idleTimeout: FOREVER, leastOnDemand: 0 },
-    ...{ maxLifetime: 0, maxMemory: 0, stallTimeout, startTimeout: startTimeout + EXIT_TIME },
+    ...{ maxLifetime: 0, maxMemory: 0, stallTimeout: processStall(plan), startTimeout: startTimeout + EXIT_TIME },
     gracefulTimeout: gracefulTimeout(plan) + EXIT_TIME,
   };
+}
+
+/** A process is heard of once a second: one that is a little late has not stalled. */
+function processStall(plan: GatewayPlan): number {
+  const timeout = valueOf(plan, "pool", "stallTimeout");
+  return timeout === 0 ? 0 : Math.max(SHORTEST_STALL, timeout);
 }
 
 function gracefulTimeout({ settings }: GatewayPlan): number {
@@ -123,8 +134,11 @@ function checkLimits({ minSpare, maxSpare }: PoolLimits, { placeOf }: FactoryAid
 
 function warnOfNoEffect(mode: Mode, { pool, process }: ServerSettings, { log, placeOf }: FactoryAid): void {
   const names = Object.keys({ ...pool, ...(mode === "single" ? process : {}) });
+  const unlimited = mode === "fork" && pool.concurrency === undefined;
   const idle = names.filter((name) =>
-    mode === "single" ? !OF_EVERY_MODE.has(name) : WITHOUT_EFFECT[mode].includes(name),
+    mode === "single"
+      ? !OF_EVERY_MODE.has(name)
+      : WITHOUT_EFFECT[mode].includes(name) || (unlimited && OF_A_QUEUE.has(name)),
   );
   if (idle.length === 0) return;
   const keys = SERVER_OPTIONS.filter(({ name }) => idle.includes(name)).map(({ key }) => key);

@@ -5,6 +5,7 @@ import type { RequestReport } from "../report.ts";
 import { slowEntry } from "../stacks/slow-entry.ts";
 import { logPath, openLog } from "./access-log.ts";
 import type { GatewayPlan } from "./plan.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 export class SlowLog {
   /** `stdout`, `stderr`, or an absolute path. */
@@ -51,7 +52,7 @@ export class SlowRequests {
 
   look(requests: readonly RequestReport[]): void {
     if (this.#timeout === 0) return;
-    const slow = requests.filter(({ since }) => Date.now() - since >= this.#timeout);
+    const slow = requests.filter(({ since }) => steadyNow() - since >= this.#timeout);
     for (const request of slow) {
       if (this.#told.has(request.id)) continue;
       const entry = { why: "slow", pid: process.pid, worker: this.#worker, requests: [request] } as const;

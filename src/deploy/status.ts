@@ -7,6 +7,7 @@ import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { SERVER_OPTIONS } from "./options.ts";
 import { TITLES, poolLimits } from "./plan.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 const UNKNOWN = { rss: 0, heapUsed: 0, external: 0 };
 /** A process that was not heard of for so long does not answer; it tells how it is once a second. Milliseconds. */
@@ -17,7 +18,7 @@ export function statusOf(supervisor: Supervisor<GatewayWork>, file: string | nul
   const processes = supervisor.processes.filter(({ pid }) => pid !== 0);
   const reports = processes.flatMap(({ report }) => (report === null ? [] : [report]));
   const threads = reports.flatMap(({ threads }) => (threads === null ? [] : [threads]));
-  const now = Date.now();
+  const now = steadyNow();
   return {
     where: `${TITLES[plan.protocol]} on ${supervisor.where}`,
     ...{ file, now, version: VERSION, node: process.version, pid: process.pid },

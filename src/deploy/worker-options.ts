@@ -98,14 +98,14 @@ export const POOL_OPTIONS: readonly ServerOption[] = [
     kind: "count",
     default: 64,
     min: 1,
-    about: "requests in hand of one thread at a time; 1 for apps that block",
+    about: "requests in hand of one thread at a time, 1 for apps that block; a process has no limit without it",
   }),
   pool({
     name: "queueLimit",
     kind: "count",
     default: 1024,
     min: 0,
-    about: "requests that may wait for a thread; one more is answered 503",
+    about: "requests that may wait for a thread, or in a process with `concurrency`; one more is answered 503",
   }),
   pool({
     name: "queueTimeout",
@@ -126,7 +126,7 @@ export const POOL_OPTIONS: readonly ServerOption[] = [
     kind: "ms",
     default: 30_000,
     min: 0,
-    about: "a worker whose event loop has not turned for so long is ended and replaced",
+    about: "a worker whose event loop has not turned for so long is ended and replaced; for a process at least 3 s",
   }),
   pool({
     name: "slowlogTimeout",

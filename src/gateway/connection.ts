@@ -71,6 +71,11 @@ export class Connection implements Wire, Timed, OutflowOwner {
 
   // For the gateway.
 
+  /** Closes after the open requests, or after the next one. */
+  endWithAnswer(): void {
+    this.#binding.drain();
+  }
+
   /** Lets the open requests finish and closes then; at once where there are none. */
   drain(): void {
     this.#binding.drain();

@@ -145,8 +145,9 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
 
   /**
    * For a process that another one replaces, which listens on the same socket: takes no more connections, and serves
-   * those that are kept until they have been silent for `retireIdle`, since a request may be on its way to us. For the
-   * last quarter of `gracefulTimeout` it does as `close` does.
+   * those that are kept until they have been silent for `retireIdle`, since a request may be on its way to us. In the
+   * last quarter of `gracefulTimeout` a connection ends together with its next answer: between the two no request can be
+   * on its way.
    */
   retire(callback?: (error?: Error) => void): this {
     const { gracefulTimeout } = this.options;
@@ -171,8 +172,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   }
 
   #endRetirement(left: number): void {
-    this.setting.draining = true;
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections) connection.endWithAnswer();
     this.#grace = setTimeout(() => this.closeAllConnections(), left).unref();
   }
 

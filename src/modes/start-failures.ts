@@ -1,4 +1,5 @@
 /** Workers that could not be started: how many in a row, and why. */
+import { steadyNow } from "../steady-clock.ts";
 
 /** A worker that dies sooner after it was ready has failed to start. Milliseconds. */
 export const EARLY_DEATH = 1000;
@@ -21,7 +22,7 @@ export class StartFailures {
     this.error = error;
     if (startedAt > this.at) this.count++;
     if (generation === next) this.ofNext++;
-    this.at = Date.now();
+    this.at = steadyNow();
   }
 
   /** Another generation shall take over, or none any more: what the one before has failed with says nothing. */

@@ -1,6 +1,7 @@
 /** The text of an entry in the slow log. */
 import { escapeControls, escapeLine } from "../log.ts";
 import type { RequestReport } from "../report.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 /** What a thread was doing when it was looked at. */
 export type StackSample =
@@ -23,8 +24,8 @@ export interface SlowEntry {
 
 /** Several lines: the first says what and where, then the requests, then the stack, innermost frame first. */
 export function slowEntry({ why, pid, worker, requests, sample }: SlowEntry): string {
-  const now = Date.now();
-  const lines = [`${new Date(now).toISOString()} ${why}: worker ${worker} of process ${pid}`];
+  const now = steadyNow();
+  const lines = [`${new Date().toISOString()} ${why}: worker ${worker} of process ${pid}`];
   for (const { id, method, url, since } of requests) {
     lines.push(`  [${id}] ${escapeLine(`${method} ${url}`)}, for ${((now - since) / 1000).toFixed(1)} s`);
   }

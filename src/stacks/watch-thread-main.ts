@@ -21,6 +21,8 @@ const mainTurns = new Int32Array(shared);
 
 let turns = 0;
 let asked = false;
+/** Nobody holds the other end: the supervisor is gone, and with it who would end this process. */
+let orphaned = false;
 /**
  * In turns of this thread's own timer, and not in time: when the whole process was stopped, nobody has blocked anything.
  */
@@ -31,11 +33,13 @@ setInterval(() => void watch(), TURN_INTERVAL);
 const questions = new Socket({ fd: askFd, readable: true, writable: false });
 questions.on("data", () => (asked = true));
 questions.on("error", () => {});
+questions.on("close", () => (orphaned = true));
 
 async function watch(): Promise<void> {
   const seen = Atomics.load(mainTurns, 0);
   silent = seen === turns ? silent + 1 : 0;
   turns = seen;
+  if (orphaned && stallTimeout > 0 && silent * TURN_INTERVAL >= stallTimeout) process.kill(process.pid, "SIGKILL");
   if (busy) return;
   busy = true;
   if (asked) {

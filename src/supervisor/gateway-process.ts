@@ -8,6 +8,7 @@ import type { ProcessReport, WorkerState } from "../report.ts";
 import { EARLY_DEATH } from "../modes/start-failures.ts";
 import { heardMessage } from "./heard-message.ts";
 import { ASK_FD, type ToGateway, type ToSupervisor } from "./messages.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 export interface GatewayProcessSetup<Work> {
   /** Script that calls `serveUnderSupervisor`. */
@@ -33,7 +34,7 @@ export interface GatewayProcessSetup<Work> {
 export class GatewayProcess<Work> {
   readonly id: number;
   readonly replaces: number | null;
-  readonly startedAt: number = Date.now();
+  readonly startedAt: number = steadyNow();
   generation: number;
   state: WorkerState = "starting";
   since: number = this.startedAt;
@@ -110,7 +111,7 @@ export class GatewayProcess<Work> {
 
   #enter(state: WorkerState): void {
     this.state = state;
-    this.since = Date.now();
+    this.since = steadyNow();
   }
 
   #hear(said: unknown): void {
@@ -120,7 +121,7 @@ export class GatewayProcess<Work> {
       this.#babbled = true;
       return;
     }
-    this.heardAt = Date.now();
+    this.heardAt = steadyNow();
     switch (message.type) {
       case "here": {
         const { id, generation, work } = this.#setup;
@@ -155,7 +156,7 @@ export class GatewayProcess<Work> {
 
   #leaves(): void {
     if (this.state !== "ready") return;
-    const early = Date.now() - this.since < EARLY_DEATH;
+    const early = steadyNow() - this.since < EARLY_DEATH;
     this.#enter("draining");
     if (early) this.#setup.leftEarly(this);
   }

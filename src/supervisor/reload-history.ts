@@ -1,5 +1,6 @@
 /** What has become of reloads. */
 import type { StatusReport } from "../report.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 export class ReloadHistory {
   count = 0;
@@ -22,7 +23,7 @@ export class ReloadHistory {
   }
 
   #ended(begun: number, error: string | null): void {
-    const at = Date.now();
+    const at = steadyNow();
     this.last = { at, milliseconds: at - begun, error };
   }
 }

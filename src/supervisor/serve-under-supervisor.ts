@@ -6,6 +6,7 @@ import { carryError } from "../carried-error.ts";
 import type { Logger } from "../log.ts";
 import { type ProcessReport, SLOW_ENTRY_CHARACTERS } from "../report.ts";
 import type { ToGateway, ToSupervisor } from "./messages.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 /** What a gateway process is besides: the part of its report that only its gateway knows. */
 export type ServiceReport = Omit<ProcessReport, "at" | "memory" | "loop" | "cpu">;
@@ -62,12 +63,17 @@ export function serveUnderSupervisor<Work>(
   const load = new LoadWatch();
   let service: GatewayService<Work> | null = null;
   let draining = false;
+  let memory: ProcessReport["memory"] = { rss: 0, heapUsed: 0, external: 0 };
 
   const report = (): void => {
     if (service === null) return;
-    const { rss, heapUsed, external } = process.memoryUsage();
-    const memory = { rss, heapUsed, external };
-    tell({ type: "report", report: { at: Date.now(), memory, ...load.take(), ...service.report() } });
+    try {
+      const { rss, heapUsed, external } = process.memoryUsage();
+      memory = { rss, heapUsed, external };
+    } catch {
+      // It takes a descriptor, and there may be none: what was known last is told.
+    }
+    tell({ type: "report", report: { at: steadyNow(), memory, ...load.take(), ...service.report() } });
   };
   const drain = (handOver: boolean): void => {
     if (draining) {

@@ -23,6 +23,7 @@ import { GatewayProcess } from "./gateway-process.ts";
 import { HeldListener } from "./held-listener.ts";
 import type { ToSupervisor } from "./messages.ts";
 import { ReloadHistory } from "./reload-history.ts";
+import { steadyNow } from "../steady-clock.ts";
 
 /** What one generation of gateway processes is like. */
 export interface Site<Work> {
@@ -70,7 +71,7 @@ const JITTER = 0.1;
 
 export class Supervisor<Work> {
   readonly reloads: ReloadHistory = new ReloadHistory();
-  readonly startedAt: number = Date.now();
+  readonly startedAt: number = steadyNow();
   readonly slowLog: string[] = [];
   readonly #setup: SupervisorSetup<Work>;
   readonly #processes = new Map<number, GatewayProcess<Work>>();
@@ -82,7 +83,7 @@ export class Supervisor<Work> {
   #lastProcess = 0;
   #extra = 0;
   readonly #failures = new StartFailures();
-  #lookedAt = Date.now();
+  #lookedAt = steadyNow();
   #stopping = false;
   #timer: NodeJS.Timeout | null = null;
   /** The reload that is under way, and the one that begins when it has ended. */
@@ -219,7 +220,7 @@ export class Supervisor<Work> {
   }
 
   async #reload(): Promise<void> {
-    const begun = Date.now();
+    const begun = steadyNow();
     try {
       const site = await this.#setup.reread();
       if (this.#stopping) throw new Error("the server is stopping");
@@ -284,7 +285,7 @@ export class Supervisor<Work> {
   }
 
   #look(): void {
-    const now = Date.now();
+    const now = steadyNow();
     // This process was stopped for so long: nobody is to blame for not having been heard.
     if (now - this.#lookedAt > PAUSE) for (const process of this.#processes.values()) process.heardAt = now;
     this.#lookedAt = now;
@@ -373,7 +374,7 @@ export class Supervisor<Work> {
       this.#processes.set(id, process);
     } catch (error) {
       this.#setup.log.error(`a gateway process cannot be started: ${(error as Error).message}`);
-      this.#failures.add({ generation, startedAt: Date.now() }, this.#next, error as Error);
+      this.#failures.add({ generation, startedAt: steadyNow() }, this.#next, error as Error);
     }
   }
 
@@ -412,7 +413,10 @@ export class Supervisor<Work> {
       case "ready":
         this.#counters.processesDied++;
         this.#setup.log.error(`gateway process ${pid} died (${ending || "exit code 0"}); its requests are lost`);
-        if (Date.now() - since < EARLY_DEATH) this.#failed(process, `died as soon as it served (${ending})`);
+        // One that served and is killed from outside has not failed to start.
+        if (ending !== "SIGKILL" && steadyNow() - since < EARLY_DEATH) {
+          this.#failed(process, `died as soon as it served (${ending})`);
+        }
         break;
       case "draining":
         if (ending !== "") this.#counters.processesDied++;

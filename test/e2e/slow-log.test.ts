@@ -30,8 +30,8 @@ describe("the slow log", () => {
     const reply = await server.ask("/work?n=2000");
     expect(reply.status).toBe(200);
     await until(
-      async () => (await slowLog(server!)).includes("loopForEver"),
-      () => "the entry",
+      async () => /GET \/work.*loopForEver/s.test(await slowLog(server!)),
+      () => `the entry${server!.output}`,
     );
     const text = await slowLog(server);
     expect(text).toMatch(/slow: worker \d+ of process \d+/);

@@ -1,5 +1,5 @@
 /** What goes wrong in one worker, while 16 connections are busy: only what that worker had in hand may suffer. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 
 import { BusyConnections } from "../support/busy-connections.ts";
 import { type Mode, type Protocol, SupervisedServer, sleep, until } from "../support/supervised.ts";
@@ -63,61 +63,84 @@ const cases = PROTOCOLS.flatMap((protocol) => [
   ),
 ]);
 
+/** What each fault took, for the reader of the test's output. */
+const table: Record<string, string | number>[] = [];
+
 describe("with 16 busy connections, a worker", () => {
-  it.for(cases)(
+  afterAll(() => {
+    console.table(table);
+  });
+
+  // Most of each case is waiting: two at a time.
+  it.concurrent.for(cases)(
     "over %s in %s mode that %s takes only its own requests",
-    async ([protocol, mode, , fault, outcome]) => {
-      server = await SupervisedServer.start({ mode, protocol, server: { ...POOL, ...fault.options } });
-      busy = new BusyConnections(server.target, protocol);
-      await until(
-        () => busy!.answered > 100,
-        () => "the connections to be busy",
-      );
-      const before = await workersOf(server);
-
-      const reply = await server.try(fault.path);
-      expect("error" in reply ? "error" : reply.status).toBe(outcome);
-
-      const strong = Date.now() + 10_000;
-      await until(
-        async () => {
-          const now = await workersOf(server!);
-          return now.size === WORKERS && (!fault.replaced || [...before].some((worker) => !now.has(worker)));
-        },
-        () => `four workers, one of them new:\n${server!.output}`,
-        strong - Date.now(),
-      );
-      const answered = busy.answered;
-      await until(
-        () => busy!.answered > answered + 100,
-        () => "the connections to go on",
-      );
-      await busy.stop();
-
-      // One worker had about a quarter of what was in hand; in forking mode as many as the kernel had given it.
-      const { failures, closed } = busy;
-      const culprits = new Set(failures.map(({ on }) => on).filter((on) => on !== ""));
-      if (!fault.replaced) expect(failures).toEqual([]);
-      if (mode === "thread") {
-        expect(closed).toBe(0);
-        expect(failures.filter(({ what }) => what !== outcome)).toEqual([]);
-        expect(failures.length).toBeLessThanOrEqual(16 / 2);
-      } else {
-        expect(culprits.size).toBeLessThanOrEqual(1);
-        expect(failures.length).toBeLessThanOrEqual(16);
+    async ([protocol, mode, name, fault, outcome]) => {
+      const culprit = await SupervisedServer.start({ mode, protocol, server: { ...POOL, ...fault.options } });
+      const others = new BusyConnections(culprit.target, protocol);
+      try {
+        table.push({ fault: name, mode, protocol, ...(await harm(culprit, others, { mode, fault, outcome })) });
+      } finally {
+        await others.stop();
+        await culprit.stop();
       }
     },
   );
+
+  async function harm(
+    culprit: SupervisedServer,
+    others: BusyConnections,
+    { mode, fault, outcome }: { mode: Mode; fault: Omit<Fault, "thread" | "fork">; outcome: number | "error" },
+  ): Promise<Record<string, string | number>> {
+    await until(
+      () => others.answered > 100,
+      () => "the connections to be busy",
+    );
+    const before = await workersOf(culprit);
+
+    const begun = Date.now();
+    const reply = await culprit.try(fault.path);
+    const seen = Date.now();
+    expect("error" in reply ? "error" : reply.status).toBe(outcome);
+
+    await until(
+      async () => {
+        const now = await workersOf(culprit);
+        return now.size === WORKERS && (!fault.replaced || [...before].some((worker) => !now.has(worker)));
+      },
+      () => `four workers, one of them new:\n${culprit.output}`,
+      10_000,
+    );
+    const strong = Date.now();
+    const { answered } = others;
+    await until(
+      () => others.answered > answered + 100,
+      () => "the connections to go on",
+    );
+    await others.stop();
+
+    // One worker had about a quarter of what was in hand; in forking mode as many as the kernel had given it.
+    const { failures, closed } = others;
+    const culprits = new Set(failures.map(({ on }) => on).filter((on) => on !== ""));
+    if (!fault.replaced) expect(failures).toEqual([]);
+    if (mode === "thread") {
+      expect(closed).toBe(0);
+      expect(failures.filter(({ what }) => what !== outcome)).toEqual([]);
+      expect(failures.length).toBeLessThanOrEqual(16 / 2);
+    } else {
+      expect(culprits.size).toBeLessThanOrEqual(1);
+      expect(failures.length).toBeLessThanOrEqual(16);
+    }
+    return {
+      ...{ client: outcome, "others failed": failures.length, closed },
+      ...{ "seen after ms": seen - begun, "all there after ms": fault.replaced ? strong - begun : 0 },
+    };
+  }
 });
 
-/** Those that answer, each by "pid thread". */
-async function workersOf(server: SupervisedServer): Promise<Set<string>> {
-  const seen = new Set<string>();
-  for (let i = 0; i < 40; i++) {
-    const reply = await server.try("/wait?n=1");
-    if (!("error" in reply) && reply.status === 200) seen.add(reply.body.trim());
-  }
-  return seen;
+/** Those that take requests, as the supervisor tells. */
+async function workersOf(server: SupervisedServer): Promise<Set<number>> {
+  const { workers } = await server.report();
+  return new Set(workers.filter(({ state, suspect }) => state === "ready" && !suspect).map(({ id }) => id));
 }
 
 describe("threads that cannot be ended", () => {
@@ -193,6 +216,21 @@ describe("a thread", () => {
     expect(await server.ask("/throw-after-answer")).toEqual({ status: 200, body: "answered\n" });
     await server.said(/thrown after the answer/);
     expect((await server.who()).version).toBe("0");
+  });
+});
+
+describe("a process with concurrency", () => {
+  it("lets the others wait, and answers 503 where no more may", async () => {
+    const pool = { pm: "static", maxChildren: 1, concurrency: 1, queue_limit: 1 };
+    server = await SupervisedServer.start({ mode: "fork", server: pool });
+    const begun = Date.now();
+    const replies = await Promise.all([1, 2, 3].map(async () => await server!.ask("/wait?n=400")));
+    expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 503]);
+    expect(Date.now() - begun).toBeGreaterThan(700);
+    await until(
+      async () => (await server!.report()).counters["queueOverflows"] === 1,
+      () => "the status to tell of it",
+    );
   });
 });
 

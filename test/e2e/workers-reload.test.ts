@@ -1,8 +1,8 @@
 /** What changes while requests are being served: reloads, recycling, killed workers, signals. */
-import { readdir, stat } from "node:fs/promises";
+import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 
 import { BusyConnections } from "../support/busy-connections.ts";
 import { type Front, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
@@ -17,39 +17,44 @@ const both = MODES.flatMap((mode) => PROTOCOLS.map((protocol): [Mode, Protocol] 
 const PATHS = ["/wait?n=5", "/download?n=100000", "/upload"];
 
 let server: SupervisedServer | undefined;
-let front: Front | undefined;
+const fronts = new Map<ServerName, Front>();
 
 afterEach(async () => {
-  await front?.stop();
+  await Promise.all([...fronts.values()].map(async (front) => await front.stop()));
+  fronts.clear();
   await server?.stop();
-  front = server = undefined;
+  server = undefined;
 });
 
 describe("a reload", () => {
-  it.for(both)(
+  it.concurrent.for(both)(
     "in %s mode over %s, twenty times under load, fails no request",
     { timeout: 120_000 },
     async ([mode, protocol]) => {
-      server = await SupervisedServer.start({
-        mode,
-        protocol,
-        transport: protocol === "scgi" ? "tcp" : "unix",
-        server: { pm: "static", maxThreads: 2, maxChildren: 2 },
+      const reloaded = await SupervisedServer.start({
+        ...{ mode, protocol, transport: protocol === "scgi" ? "tcp" : "unix" },
+        // Kept connections are never silent here, and stay with the process that has them until then.
+        server: { pm: "static", maxThreads: 2, maxChildren: 2, graceful_timeout: "2m" },
       });
-      const busy = new BusyConnections(server.target, protocol, { paths: PATHS });
-      for (let version = 1; version <= 20; version++) {
-        await server.configure({ app: { version } });
-        await server.reload();
-        // A process of the old generation may take a connection or two until it has heard of it.
-        await until(
-          async () => (await server!.who()).version === String(version),
-          () => `version ${version}`,
-        );
+      const busy = new BusyConnections(reloaded.target, protocol, { paths: PATHS });
+      try {
+        for (let version = 1; version <= 20; version++) {
+          await reloaded.configure({ app: { version } });
+          await reloaded.reload();
+          // A process of the old generation may take a connection or two until it has heard of it.
+          await until(
+            async () => (await reloaded.who()).version === String(version),
+            () => `version ${version}`,
+          );
+        }
+        await busy.stop();
+        expect(busy.failures, reloaded.output.slice(-2000)).toEqual([]);
+        expect(busy.answered).toBeGreaterThan(200);
+        expect(reloaded.output).not.toMatch(/ error /);
+      } finally {
+        await busy.stop();
+        await reloaded.stop();
       }
-      await busy.stop();
-      expect(busy.failures, server.output.slice(-2000)).toEqual([]);
-      expect(busy.answered).toBeGreaterThan(200);
-      expect(server.output).not.toMatch(/ error /);
     },
   );
 
@@ -112,32 +117,6 @@ describe("a reload", () => {
     await sleep(1500);
     expect(server.output).not.toContain("generation 4 serves");
   });
-
-  const fronts: [ServerName, string, Mode][] = (["nginx", "lighttpd", "apache"] as const).flatMap((name) =>
-    MODES.map((mode): [ServerName, string, Mode] => [
-      name,
-      name === "apache" ? "apache-examples/mod_proxy_fcgi-unix.conf" : `examples/${name}/fastcgi-unix.conf`,
-      mode,
-    ]),
-  );
-  it.for(fronts)(
-    "behind %s with %s in %s mode fails no request",
-    { timeout: 120_000 },
-    async ([name, config, mode], { skip }) => {
-      skip(!INSTALLED.has(name), `${name} is not installed`);
-      server = await SupervisedServer.start({ mode, server: { pm: "static", maxThreads: 2, maxChildren: 2 } });
-      const socket = (server.target as { path: string }).path;
-      front = await startWebServer({ name, config: join(ROOT, config), values: { BACKEND_PORT: 0, SOCKET: socket } });
-      const load = new HttpLoad(front.url, { paths: PATHS });
-      for (let version = 1; version <= 10; version++) {
-        await server.configure({ app: { version } });
-        await server.reload();
-      }
-      await load.stop();
-      expect(load.failures).toEqual([]);
-      expect(load.answered).toBeGreaterThan(100);
-    },
-  );
 });
 
 describe("recycling", () => {
@@ -161,6 +140,87 @@ describe("recycling", () => {
       );
       await busy.stop();
       expect(busy.failures, server.output.slice(-2000)).toEqual([]);
+    },
+  );
+});
+
+function configOf(name: ServerName, transport: "unix" | "tcp", kept: boolean): string {
+  if (name === "apache") return join(ROOT, `apache-examples/mod_proxy_fcgi-${transport}.conf`);
+  const keeps = kept && name === "nginx" && transport === "tcp";
+  return join(ROOT, `examples/${name}/fastcgi-${transport}${keeps ? "-kept" : ""}.conf`);
+}
+
+interface Changing {
+  readonly what: string;
+  /** nginx keeps its connections, where there is an example of that. */
+  readonly kept: boolean;
+  readonly pool?: Readonly<Record<string, number>>;
+  readonly change: (server: SupervisedServer) => Promise<void>;
+}
+
+describe("behind nginx, lighttpd and Apache at a time,", () => {
+  /** What each has got, and how many requests reached the app twice: what a front asks again it does by itself. */
+  const table: Record<string, string | number>[] = [];
+  afterAll(() => {
+    console.table(table);
+  });
+
+  async function underLoad(
+    [mode, transport]: [Mode, "unix" | "tcp"],
+    { what, kept, pool = {}, change }: Changing,
+  ): Promise<void> {
+    server = await SupervisedServer.start({
+      ...{ mode, transport },
+      server: { pm: "static", maxThreads: 2, maxChildren: 2, ...pool, access_log: "%(here)s/access.log" },
+    });
+    const { target, directory } = server;
+    const values = "path" in target ? { SOCKET: target.path } : { BACKEND_PORT: target.port };
+    for (const name of INSTALLED) {
+      fronts.set(name, await startWebServer({ name, config: configOf(name, transport, kept), values }));
+    }
+    const loads = [...fronts].map(([name, { url }]): [ServerName, HttpLoad] => [
+      name,
+      new HttpLoad(url, { count: 4, paths: PATHS, name }),
+    ]);
+    await change(server);
+    await Promise.all(loads.map(async ([, load]) => await load.stop()));
+    const asked = (await readFile(join(directory, "access.log"), "utf8")).match(/[?&]id=\S+/g) ?? [];
+    for (const [name, { answered, failures }] of loads) {
+      const own = asked.filter((id) => id.includes(`id=${name}-`));
+      const retries = own.length - new Set(own).size;
+      table.push({ what, mode, transport, front: name, answered, failed: failures.length, "asked twice": retries });
+      expect(failures, `${name}: ${(await fronts.get(name)!.log()).slice(-1000)}`).toEqual([]);
+      expect(answered).toBeGreaterThan(50);
+    }
+  }
+
+  const cases = MODES.flatMap((mode) =>
+    (["unix", "tcp"] as const).map((transport): [Mode, "unix" | "tcp"] => [mode, transport]),
+  );
+  it.for(cases)("twenty reloads in %s mode over %s fail no request", { timeout: 120_000 }, async (way, { skip }) => {
+    skip(INSTALLED.size < 3, "not all of the web servers are installed");
+    const change = async (changed: SupervisedServer): Promise<void> => {
+      for (let version = 1; version <= 20; version++) {
+        await changed.configure({ app: { version } });
+        await changed.reload();
+      }
+    };
+    await underLoad(way, { what: "20 reloads", kept: true, change });
+  });
+
+  it.for(cases)(
+    "twenty recycled workers in %s mode over %s fail no request",
+    { timeout: 120_000 },
+    async (way, { skip }) => {
+      skip(INSTALLED.size < 3, "not all of the web servers are installed");
+      const change = async (changed: SupervisedServer): Promise<void> => {
+        await until(
+          async () => Math.max(...(await changed.report()).workers.map(({ id }) => id)) > 22,
+          () => `twenty workers to be replaced\n${changed.output}`,
+          90_000,
+        );
+      };
+      await underLoad(way, { what: "20 recycled", kept: false, pool: { maxRequests: 40 }, change });
     },
   );
 });
@@ -263,31 +323,6 @@ describe("an app that fails to load", () => {
 });
 
 describe("killing", () => {
-  it(
-    "a random worker of the forking mode every second leaves the rest serving, and nothing behind",
-    { timeout: 60_000 },
-    async () => {
-      server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 4 } });
-      const before = await descriptors(server.process.pid!);
-      const busy = new BusyConnections(server.target, "fastcgi", { count: 8 });
-      for (let i = 0; i < 12; i++) {
-        await sleep(1000);
-        const children = await server.children();
-        process.kill(children[Math.floor(Math.random() * children.length)]!, "SIGKILL");
-      }
-      await until(
-        async () => (await server!.children()).length === 4,
-        () => "four workers",
-      );
-      await busy.stop();
-      // Eight connections on four workers: two of them, on average, are the victim's.
-      expect(busy.failures.length).toBeLessThanOrEqual(12 * 8);
-      expect(busy.answered).toBeGreaterThan(1000);
-      expect((await server.who()).version).toBe("0");
-      expect(Math.abs((await descriptors(server.process.pid!)) - before)).toBeLessThanOrEqual(4);
-    },
-  );
-
   it.for(MODES)("the supervisor of the %s mode ends its workers, once they have answered", async (mode) => {
     server = await SupervisedServer.start({ mode });
     const children = await server.children();
@@ -302,6 +337,26 @@ describe("killing", () => {
   });
 });
 
+describe("a process that is blocked", () => {
+  it("goes after stall_timeout although its supervisor was killed", async () => {
+    server = await SupervisedServer.start({
+      mode: "fork",
+      server: { pm: "static", maxChildren: 1, stall_timeout: "3s", slowlog_timeout: 0 },
+    });
+    const [child] = await server.children();
+    const blocked = server.try("/loop");
+    await sleep(300);
+    server.signal("SIGKILL");
+    await sleep(1000);
+    expect(alive(child!)).toBe(true);
+    await until(
+      () => !alive(child!),
+      () => "the process to be gone",
+    );
+    expect(await blocked).toHaveProperty("error");
+  });
+});
+
 function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -309,8 +364,4 @@ function alive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function descriptors(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length;
 }

@@ -1,15 +1,22 @@
 /** A steady load of HTTP requests through a web server, and what failed of it. */
 import { Agent, request } from "node:http";
 
+/** Each request is told from the others by `id` in its query, so that one that a web server sends twice is known. */
 export class HttpLoad {
   answered = 0;
+  #asked = 0;
   readonly failures: { readonly path: string; readonly what: number | string }[] = [];
   readonly #origin: URL;
+  readonly #name: string;
   readonly #agent: Agent;
   readonly #loops: Promise<void>[] = [];
   #running = true;
 
-  constructor(origin: string, { count = 8, paths }: { count?: number; paths: readonly string[] }) {
+  constructor(
+    origin: string,
+    { count = 8, paths, name = "load" }: { count?: number; paths: readonly string[]; name?: string },
+  ) {
+    this.#name = name;
     this.#origin = new URL(origin);
     this.#agent = new Agent({ keepAlive: true, maxSockets: count });
     for (let i = 0; i < count; i++) this.#loops.push(this.#loop(i, paths));
@@ -36,7 +43,8 @@ export class HttpLoad {
     const { hostname, port } = this.#origin;
     return await new Promise((resolve) => {
       const outgoing = request({
-        ...{ hostname, port, path, agent: this.#agent, method: upload ? "POST" : "GET", timeout: 20_000 },
+        ...{ hostname, port, agent: this.#agent, method: upload ? "POST" : "GET", timeout: 20_000 },
+        path: `${path}${path.includes("?") ? "&" : "?"}id=${this.#name}-${++this.#asked}`,
       });
       outgoing.on("response", (response) => {
         response.resume();

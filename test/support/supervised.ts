@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 
 import { fastCgiRequest } from "../../dist/client/fastcgi-request.js";
 import { scgiRequest } from "../../dist/client/scgi-request.js";
+import type { StatusReport } from "../../dist/report.js";
+import { fetchStatus } from "../../dist/status/client.js";
 import { freePort } from "./front.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -34,6 +36,8 @@ interface Serving {
   readonly signalAtStart?: NodeJS.Signals;
   /** Of the directory that it is served from. Default "propylon-workers-". */
   readonly prefix?: string;
+  /** Each of its processes may open so many (`ulimit -n`). */
+  readonly descriptors?: number;
 }
 
 const NAMES = { fastcgi: "fcgi", scgi: "scgi" };
@@ -114,6 +118,12 @@ export class SupervisedServer {
     return JSON.parse((await this.ask("/who")).body) as { pid: number; thread: number; version: string };
   }
 
+  /** What the supervisor tells of it. */
+  async report(): Promise<StatusReport> {
+    const name = (await readdir(this.directory)).find((file) => file.endsWith(".status"));
+    return await fetchStatus({ path: join(this.directory, name!) });
+  }
+
   signal(name: NodeJS.Signals): void {
     this.process.kill(name);
   }
@@ -152,9 +162,10 @@ export class SupervisedServer {
   }
 
   async #launch(): Promise<void> {
-    const child = spawn(process.execPath, [join(ROOT, "bin/propylon.js"), "serve", "-v", this.file], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const command = [process.execPath, join(ROOT, "bin/propylon.js"), "serve", "-v", this.file];
+    const { descriptors } = this.#serving;
+    if (descriptors !== undefined) command.unshift("sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`);
+    const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     child.stdout.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
     child.stderr.on("data", (chunk: Buffer) => void (this.output += String(chunk)));

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { descriptorWriter, lineLogger } from "../../src/log.ts";
 import { framesText } from "../../src/stacks/frames.ts";
 import { slowEntry } from "../../src/stacks/slow-entry.ts";
+import { steadyNow } from "../../src/steady-clock.ts";
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
 
@@ -23,7 +24,7 @@ describe("a log line", () => {
   });
 
   it("of the slow log is not forged by a URL or the name of a function", () => {
-    const request = { id: "r", method: "GET", url: `/\n${forged}`, since: Date.now(), worker: 1 };
+    const request = { id: "r", method: "GET", url: `/\n${forged}`, since: steadyNow(), worker: 1 };
     const frames = framesText([{ name: `f\n${forged}`, url: "a.js", line: 1, column: 2 }]);
     const entry = { why: "slow", pid: 1, worker: 1, requests: [request] } as const;
     const [, ...others] = slowEntry({ ...entry, sample: { state: "running", frames } })

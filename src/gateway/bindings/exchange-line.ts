@@ -18,6 +18,7 @@ import { countAbort, countFailure } from "../counters.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
 import { Tally } from "./tally.ts";
+import { steadyNow } from "../../steady-clock.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
@@ -134,7 +135,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     return {
       id: this.#id,
       ...requestLine(params),
-      since: Date.now() - (clock.now - this.#begun) * clock.tick,
+      since: steadyNow() - (clock.now - this.#begun) * clock.tick,
       worker: this.#sink?.service?.worker ?? null,
     };
   }

@@ -93,7 +93,7 @@ export class FastCgiBinding implements Binding, FastCgiLine {
     if (++this.served >= this.#maxRequests || !exchange.keepConn) this.#last = true;
     if (this.#last && !this.busy && !this.#closed) {
       this.#closed = true;
-      this.wire.close(consumed && !exchange.keepConn);
+      this.wire.close(consumed);
     }
   }
 

@@ -11,6 +11,7 @@ import type {
   ResponseSink,
   Role,
 } from "../../exchange.ts";
+import { ExchangeTable } from "./exchange-table.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
 import { BatchWriter, type RequestListener, SETTLED_AT_ONCE, readRequests } from "./wire.ts";
@@ -28,7 +29,7 @@ export class FarEnd implements RequestListener {
   readonly #port: MessagePort;
   readonly #heartbeat: Heartbeat;
   readonly #service: ThreadService;
-  readonly #open = new Map<number, FarExchange>();
+  readonly #open = new ExchangeTable<FarExchange>();
   readonly #writer = new BatchWriter();
   /** Short answers that are complete and leave with the next batch. */
   #settling: FarExchange[] = [];
@@ -55,7 +56,7 @@ export class FarEnd implements RequestListener {
   request(number: number, head: RequestHead): void {
     if (!this.#heartbeat.begin(number)) return;
     const exchange = new FarExchange(this, number, head.role);
-    this.#open.set(number, exchange);
+    this.#open.add(number, exchange);
     exchange.sink = this.#service.dispatcher.dispatch(head, exchange);
   }
 

@@ -1,4 +1,5 @@
 /** What a worker thread tells of itself without a message, so that it can be read while the thread is blocked. */
+import { monotonicNow, steadyTime } from "../../steady-clock.ts";
 
 const PONG = 0;
 const STARTED = 1;
@@ -25,9 +26,9 @@ export class Heartbeat {
     return Atomics.load(this.#integers, PONG);
   }
 
-  /** When that was: milliseconds since 1970. */
+  /** When that was, by `steadyNow`. */
   get pongAt(): number {
-    return this.#doubles[PONG_AT]!;
+    return steadyTime(this.#doubles[PONG_AT]!);
   }
 
   /** Bytes of the thread's JavaScript heap, and of buffers outside of it, at that time. */
@@ -56,7 +57,7 @@ export class Heartbeat {
   }
 
   answer(ping: number, heapUsed: number, external: number): void {
-    this.#doubles[PONG_AT] = Date.now();
+    this.#doubles[PONG_AT] = monotonicNow();
     this.#doubles[HEAP] = heapUsed;
     this.#doubles[EXTERNAL] = external;
     Atomics.store(this.#integers, PONG, ping);

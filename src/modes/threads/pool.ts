@@ -8,6 +8,7 @@ import { EARLY_DEATH, StartFailures } from "../start-failures.ts";
 import { type Action, type PoolLimits, type PoolView, supervise } from "../supervision.ts";
 import { type ExchangeQueue, ThreadExchange } from "./thread-exchange.ts";
 import { type ThreadOwner, WorkerThread } from "./worker-thread.ts";
+import { steadyNow } from "../../steady-clock.ts";
 
 export interface ThreadPoolOptions {
   readonly limits: PoolLimits;
@@ -74,7 +75,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
   readonly #failures = new StartFailures();
   #stopping = false;
   #timer: NodeJS.Timeout | null = null;
-  #lookedAt = Date.now();
+  #lookedAt = steadyNow();
   #decided: ((error: Error | null) => void) | null = null;
   #stopped: (() => void) | null = null;
   #exhausted = false;
@@ -144,7 +145,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
       await gone;
     }
     // Those that were ended by force just now need a moment; those that stay would hold up the end of the process.
-    for (const end = Date.now() + ZOMBIE_AFTER; this.#threads.size > 0 && Date.now() < end;) await sleep(TICK);
+    for (const end = steadyNow() + ZOMBIE_AFTER; this.#threads.size > 0 && steadyNow() < end;) await sleep(TICK);
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
@@ -154,7 +155,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
   }
 
   get workers(): WorkerReport[] {
-    const now = Date.now();
+    const now = steadyNow();
     return Array.from(this.#threads.values(), (thread) => {
       const report = thread.report(now);
       return { ...report, requests: report.requests.slice(0, REQUESTS_SHOWN) };
@@ -163,7 +164,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
 
   get queue(): QueueReport {
     const [first] = this.#queue;
-    const oldest = first === undefined ? 0 : Date.now() - first.begunAt;
+    const oldest = first === undefined ? 0 : steadyNow() - first.begunAt;
     return { length: this.#queue.size, limit: this.#options.queueLimit, oldest };
   }
 
@@ -174,7 +175,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
 
   /** Threads that were ended but are still there. */
   get zombies(): number {
-    const now = Date.now();
+    const now = steadyNow();
     let count = 0;
     for (const { state, since } of this.#threads.values()) {
       if (state === "killed" && now - since > ZOMBIE_AFTER) count++;
@@ -213,7 +214,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
       this.counters.threadsDied++;
       this.#setup.log.error(`worker thread ${id} died: ${error?.stack ?? why}`);
     }
-    if (state === "starting" || (state === "ready" && Date.now() - since < EARLY_DEATH)) {
+    if (state === "starting" || (state === "ready" && steadyNow() - since < EARLY_DEATH)) {
       const failure = error ?? new Error(`a worker thread ended before it was ready (${why})`);
       this.#failures.add({ generation, startedAt }, this.#next, failure);
       if (generation !== this.#next) this.#setup.log.error(`a worker thread failed to start: ${failure.message}`);
@@ -270,7 +271,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
   }
 
   #look(): void {
-    const now = Date.now();
+    const now = steadyNow();
     const paused = now - this.#lookedAt > PAUSE;
     this.#lookedAt = now;
     for (const thread of this.#threads.values()) {
@@ -355,7 +356,7 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
       this.#threads.set(id, new WorkerThread(setup, this));
     } catch (error) {
       this.#setup.log.error(`a worker thread cannot be started: ${(error as Error).message}`);
-      this.#failures.add({ generation, startedAt: Date.now() }, this.#next, error as Error);
+      this.#failures.add({ generation, startedAt: steadyNow() }, this.#next, error as Error);
     }
   }
 

@@ -11,6 +11,7 @@ import type {
 } from "../../exchange.ts";
 import type { RequestReport } from "../../report.ts";
 import { SETTLED_AT_ONCE } from "./wire.ts";
+import { steadyNow } from "../../steady-clock.ts";
 
 /** The worker thread that has an exchange. */
 export interface ExchangeCarrier {
@@ -30,7 +31,7 @@ export interface ExchangeQueue {
 
 export class ThreadExchange implements RequestSink {
   readonly head: RequestHead;
-  readonly begunAt: number = Date.now();
+  readonly begunAt: number = steadyNow();
   /** When it last began to wait for a thread. */
   queuedAt: number = this.begunAt;
   /** Its number in the thread that has it. */
@@ -79,7 +80,7 @@ export class ThreadExchange implements RequestSink {
   assign(carrier: ExchangeCarrier, number: number): void {
     this.#carrier = carrier;
     this.number = number;
-    this.service = { worker: carrier.id, waited: Date.now() - this.begunAt };
+    this.service = { worker: carrier.id, waited: steadyNow() - this.begunAt };
     for (const event of this.#early!) carrier.carry(number, event);
   }
 
@@ -88,7 +89,7 @@ export class ThreadExchange implements RequestSink {
     if (this.#early === null || this.#answered) return false;
     this.#carrier = null;
     this.service = null;
-    this.queuedAt = Date.now();
+    this.queuedAt = steadyNow();
     return true;
   }
 

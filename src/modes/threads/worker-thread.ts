@@ -6,10 +6,12 @@ import type { FailStatus, RequestEvent, ResponseEvent } from "../../exchange.ts"
 import type { WorkerReport, WorkerState } from "../../report.ts";
 import { EARLY_DEATH } from "../start-failures.ts";
 import type { WorkerView } from "../supervision.ts";
+import { ExchangeTable } from "./exchange-table.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { FromThread, ThreadData, ToThread } from "./messages.ts";
 import type { ExchangeCarrier, ThreadExchange } from "./thread-exchange.ts";
 import { type Batch, BatchWriter, readResponses } from "./wire.ts";
+import { steadyNow } from "../../steady-clock.ts";
 
 /** A batch is sent at this size although the turn is not over. Bytes. */
 const FULL_BATCH = 512 * 1024;
@@ -49,7 +51,7 @@ export class WorkerThread implements ExchangeCarrier {
   readonly name: string;
   readonly generation: number;
   readonly worker: Worker;
-  readonly startedAt: number = Date.now();
+  readonly startedAt: number = steadyNow();
   state: WorkerState = "starting";
   since: number = this.startedAt;
   heardAt: number = this.startedAt;
@@ -63,7 +65,7 @@ export class WorkerThread implements ExchangeCarrier {
   readonly #port: MessagePort;
   readonly #heartbeat = new Heartbeat();
   readonly #writer = new BatchWriter();
-  readonly #exchanges = new Map<number, ThreadExchange>();
+  #exchanges = new ExchangeTable<ThreadExchange>();
   #scheduled = false;
   #last = 0;
   #ping = 0;
@@ -128,7 +130,7 @@ export class WorkerThread implements ExchangeCarrier {
 
   /** The exchanges that are not over yet, the oldest first. */
   get exchanges(): ThreadExchange[] {
-    return [...this.#exchanges.values()];
+    return this.#exchanges.values();
   }
 
   /** Those that were begun before `begun` and were not asked for yet. */
@@ -147,7 +149,7 @@ export class WorkerThread implements ExchangeCarrier {
   take(exchange: ThreadExchange): void {
     const number = ++this.#last;
     this.inFlight++;
-    this.#exchanges.set(number, exchange);
+    this.#exchanges.add(number, exchange);
     this.#writer.request(number, exchange.head);
     exchange.assign(this, number);
     this.#schedule();
@@ -229,7 +231,7 @@ export class WorkerThread implements ExchangeCarrier {
     if (typeof message === "string") {
       if (message === "leaving") this.#leaves();
       else if (this.state === "starting") this.#enter("ready");
-      this.heardAt = Date.now();
+      this.heardAt = steadyNow();
       this.#owner.changed();
     } else if ("failed" in message) this.#error = reviveError(message.failed);
     else this.#receive(message);
@@ -238,7 +240,7 @@ export class WorkerThread implements ExchangeCarrier {
   /** Of its own accord, after an exception that nobody caught. */
   #leaves(): void {
     if (this.state !== "ready") return;
-    const early = Date.now() - this.since < EARLY_DEATH;
+    const early = steadyNow() - this.since < EARLY_DEATH;
     this.#enter("draining");
     if (early) this.#owner.leftEarly(this);
   }
@@ -249,7 +251,7 @@ export class WorkerThread implements ExchangeCarrier {
 
   #enter(state: WorkerState): void {
     this.state = state;
-    this.since = Date.now();
+    this.since = steadyNow();
   }
 
   #schedule(): void {
@@ -281,7 +283,7 @@ export class WorkerThread implements ExchangeCarrier {
         unseen.push(exchange);
       } else exchange.fail(status);
     }
-    this.#exchanges.clear();
+    this.#exchanges = new ExchangeTable();
     return unseen;
   }
 

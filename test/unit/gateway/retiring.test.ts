@@ -71,21 +71,24 @@ describe("a gateway that another one replaces", () => {
     expect(exchange.aborted).toBe("SHUTTING_DOWN");
   });
 
-  it("answers 503 to what a kept connection sends in the last quarter of gracefulTimeout", async () => {
-    const app = new TestApp(() => {});
-    const options = { gracefulTimeout: 2000, retireIdle: 10_000, multiplexed: true };
-    const { open, gateway } = await start(app, { options });
-    const peer = await open();
-    peer.send(get({ id: 1, keep: true }));
-    await app.exchange();
+  it("ends a kept connection with its next answer in the last quarter of gracefulTimeout", async () => {
+    const { open, gateway } = await start(new TestApp(), { options: { gracefulTimeout: 2000, retireIdle: 10_000 } });
+    const [one, other] = [await open(), await open()];
+    for (const peer of [one, other]) {
+      peer.send(get({ keep: true }));
+      await peer.ended1();
+    }
     gateway.retire();
-    await until(() => gateway.setting.draining, "the last quarter");
-    peer.send(get({ id: 3, keep: true }));
-    await peer.ended1(3);
-    expect(peer.stdout(3)).toMatch(/^Status: 503 /);
-    app.exchanges[0]!.hello();
-    await peer.ended1(1);
-    await peer.closes();
+    await pause(1000);
+    one.send(get({ keep: true }));
+    await one.ended1(1, 2);
+    await pause(700);
+    expect(one.ended || other.ended).toBe(false);
+    one.send(get({ keep: true }));
+    await one.closes();
+    expect(one.stdout()).toBe(`${HELLO_HEAD}hello`.repeat(3));
+    expect(other.ended).toBe(false);
+    await other.closes();
   });
 });
 
