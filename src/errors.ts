@@ -65,6 +65,7 @@ export const ERROR_CODES = {
     CONFIG_BAD_VALUE: "",
     CONFIG_UNKNOWN_OPTION: "",
     CONFIG_NOT_SUPPORTED: "",
+    CONFIG_TEMPLATE: "",
     APP_LOAD_FAILED: "",
     APP_WRONG_EXPORT: "",
   },

@@ -30,6 +30,13 @@ export { appConfig, loadApp, loadFilter, loadServer, type AppConfig } from "./de
 export type { DescribeOptions } from "./deploy/loader.ts";
 export type { ProtocolName, Role } from "./exchange.ts";
 export { GATEWAY_OPTIONS, type GatewayOptions, type OptionKind, type OptionRow } from "./gateway/options.ts";
+export {
+  Installer,
+  type InstallCommand,
+  type InstalledApp,
+  type InstallVariables,
+  type SetupConfig,
+} from "./install/installer.ts";
 export { createServer, isService } from "./library/create-server.ts";
 export type {
   AuthorizerHandler,

@@ -52,7 +52,12 @@ async function importFile(file: string, place: ConfigPlace): Promise<Record<stri
   }
 }
 
-function locate({ module, base }: ModuleExport, place: ConfigPlace): string {
+/**
+ * The file that `module` is in.
+ *
+ * @throws ConfigError APP_LOAD_FAILED
+ */
+export function locate({ module, base }: Omit<ModuleExport, "export">, place: ConfigPlace): string {
   if (/^\.{1,2}[/\\]/.test(module) || isAbsolute(module)) {
     const file = resolve(base, module);
     if (existsSync(file)) return file;

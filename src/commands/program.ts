@@ -2,8 +2,10 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 
+import { type MakeConfigFlags, makeConfig } from "./make-config.ts";
 import { type ReloadFlags, reload } from "./reload.ts";
 import { type ServeFlags, serve } from "./serve.ts";
+import { type SetupAppFlags, setupApp } from "./setup-app.ts";
 import { type StatusFlags, status } from "./status.ts";
 
 const EXIT_CODES = `
@@ -26,6 +28,18 @@ Exit codes:
   1  no server answers; the reload failed, and what served goes on; it took too long
   2  wrong usage, or a fault in the configuration that is found before the server is asked`;
 
+const MAKE_CONFIG_EXIT_CODES = `
+Exit codes:
+  0  the file is written, or was so already
+  1  the file has other content and was kept, or cannot be written; the editor or the set-up failed
+  2  wrong usage, no such package or app, a template that cannot be filled`;
+
+const SETUP_APP_EXIT_CODES = `
+Exit codes:
+  0  the app is set up, or has nothing to set up
+  1  its set-up failed
+  2  wrong usage, or a fault in the configuration`;
+
 /** The program as commander knows it; parsing its arguments runs the command. */
 export function createProgram(): Command {
   const program = new Command("propylon")
@@ -36,23 +50,74 @@ export function createProgram(): Command {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
   program
+    .command("make-config")
+    .summary("write the configuration of a new instance of an app")
+    .description(
+      "Fills the template of an installed package and writes it to FILE: with a secret and an id of its own, so that an " +
+        "app is installed once and set up as often as wanted. A file that is there is not replaced unasked.",
+    )
+    .argument("<PACKAGE>", "an npm package, found from here; PACKAGE#NAME for another app than main")
+    .argument("[FILE]", "the file to write (default: the app's name with .ini)")
+    .argument("[var=value...]", "for ${var} in the template")
+    .option("--name <NAME>", "the app of that name in the package (default: main)")
+    .option("--info", "say what the package is, and stop")
+    .option("--edit", "open the file in $VISUAL or $EDITOR afterwards")
+    .option("--setup", "set the app up afterwards, as setup-app does")
+    .option("-f, --force", "replace a file that has other content")
+    .option("--no-interactive", "never ask; a file that is there is kept")
+    .option("-n, --simulate", "say what would be written, and write nothing")
+    .addOption(new Option("-q, --quiet", "say nothing but errors").conflicts("verbose"))
+    .option("-v, --verbose", "show the stack of errors")
+    .addHelpText(
+      "after",
+      `${MAKE_CONFIG_EXIT_CODES}\n\nExample:\n  npm install wiki\n  propylon make-config wiki wiki_production.ini`,
+    )
+    .action(async (name: string, file: string | undefined, rest: string[], flags: MakeConfigFlags) => {
+      await makeConfig(name, file === undefined ? rest : [file, ...rest], flags);
+    });
+
+  program
+    .command("setup-app")
+    .summary("set up what a configuration names, such as a database")
+    .description(
+      "Runs setupApp() of the websetup module of the app's package, with what FILE.ini configures. It may be run again.",
+    )
+    .argument("<FILE.ini>", "the configuration; FILE.ini#NAME sets up [app:NAME]")
+    .argument("[var=value...]", "variables: %(var)s in the file, over [DEFAULT]; handed to setupApp() too")
+    .option("--name <NAME>", "set up [app:NAME] (default: main)")
+    .option("--no-interactive", "never ask")
+    .option("-n, --simulate", "say what would be run, and run nothing")
+    .addOption(new Option("-q, --quiet", "say nothing but errors").conflicts("verbose"))
+    .option("-v, --verbose", "show the stack of errors")
+    .addHelpText("after", `${SETUP_APP_EXIT_CODES}\n\nExample:\n  propylon setup-app wiki_production.ini`)
+    .action(async (file: string, variables: string[], flags: SetupAppFlags) => {
+      await setupApp(file, variables, flags);
+    });
+
+  program
     .command("serve")
     .summary("serve the app that a file describes")
     .description(
       "Serves [app:main] of FILE.ini by [server:main]. SIGTERM and SIGINT answer what is in hand, then stop.",
     )
     .argument("<FILE.ini>", "the configuration; FILE.ini#NAME serves [app:NAME]")
+    .argument("[start|stop|restart|status]", "in the background; without it here, until a signal")
     .argument("[var=value...]", "variables: %(var)s in the file and in globalConf, over [DEFAULT]")
     .option("-n, --app-name <NAME>", "serve [app:NAME] (default: main)")
     .option("--server-name <NAME>", "serve by [server:NAME] (default: main)")
+    .option("--check", "check the file and load the app, then exit; nothing is bound")
+    .option("--daemon", "the same as start")
+    .option("--pid-file <PATH>", "file with its process id while it serves (background: FILE.pid, or its pid_file)")
+    .option("--log-file <PATH>", "what it writes in the background is appended to it (default: FILE.log)")
+    .option("--timeout <SECONDS>", "stop and restart wait for so long", "60")
     .addOption(new Option("-q, --quiet", "say nothing but warnings and errors").conflicts("verbose"))
     .option("-v, --verbose", "say more, and show the stack of errors")
     .addHelpText(
       "after",
-      `${EXIT_CODES}\n\nExample:\n  propylon serve wiki.ini\n  propylon serve wiki.ini --server-name dev port=8080`,
+      `${EXIT_CODES}\n\nExample:\n  propylon serve wiki.ini\n  propylon serve wiki.ini start\n  propylon serve wiki.ini --server-name dev port=8080`,
     )
-    .action(async (file: string, variables: string[], flags: ServeFlags) => {
-      await serve(file, variables, flags);
+    .action(async (file: string, first: string | undefined, rest: string[], flags: ServeFlags) => {
+      await serve(file, first === undefined ? rest : [first, ...rest], flags);
     });
 
   program

@@ -1,35 +1,95 @@
-/** `propylon serve`: starts the server that a file configures. */
-import { start } from "../deploy/start.ts";
+/** `propylon serve`: starts the server that a file configures, here or in the background. */
+import { PidFile } from "../deploy/pid-file.ts";
+import { check, start } from "../deploy/start.ts";
 import { stderrLogger } from "../log.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
+import { Daemon } from "./daemon.ts";
 import { awaitStart, endWith } from "./ending.ts";
-import { exitCodeOf, reportFailure } from "./failure.ts";
+import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface ServeFlags {
   readonly appName?: string;
   readonly serverName?: string;
+  readonly daemon?: boolean;
+  readonly pidFile?: string;
+  readonly logFile?: string;
+  /** Seconds. */
+  readonly timeout: string;
+  readonly check?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
 
-/** Resolves when the server listens; the process then lives until a signal or a failure ends it. */
-export async function serve(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {
-  const { quiet = false, verbose = false } = flags;
-  const level = verbose ? "debug" : quiet ? "warn" : "info";
-  const log = stderrLogger(level);
-  const say = (text: string): unknown => quiet || process.stdout.write(`${text}\n`);
+const ACTIONS = ["start", "stop", "restart", "status"] as const;
+type Action = (typeof ACTIONS)[number];
+
+/** Without an action it resolves when the server listens; the process then lives until a signal or a failure ends it. */
+export async function serve(target: string, rest: readonly string[], flags: ServeFlags): Promise<void> {
+  const { daemon = false, verbose = false } = flags;
   try {
-    const [file, fragment] = splitTarget(target);
-    const globalConf = parseVariables(variables);
-    const { appName = fragment, serverName } = flags;
-    const started = awaitStart(log);
-    const running = await start(file, { appName, serverName, globalConf, log, level });
-    endWith(running, log);
-    // For servers that cannot be reloaded, such as the single mode, the signal keeps the system's meaning.
-    if (started()) process.kill(process.pid, "SIGHUP");
-    say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
+    const named = ACTIONS.find((action) => action === rest[0]);
+    const variables = named === undefined ? rest : rest.slice(1);
+    const action = named ?? (daemon ? "start" : null);
+    if (action === null) await inForeground(target, variables, flags);
+    else process.exitCode = await inBackground(action, target, variables, flags);
   } catch (error) {
     reportFailure(error, verbose);
     process.exit(exitCodeOf(error));
   }
+}
+
+async function inForeground(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {
+  const { appName, serverName, pidFile, logFile, quiet = false, verbose = false } = flags;
+  if (logFile !== undefined) {
+    throw new UsageError(
+      "--log-file is for a server in the background; here the shell does it: propylon serve … > FILE",
+    );
+  }
+  const level = verbose ? "debug" : quiet ? "warn" : "info";
+  const log = stderrLogger(level);
+  const say = (text: string): unknown => quiet || process.stdout.write(`${text}\n`);
+  const [file, fragment] = splitTarget(target);
+  const options = {
+    appName: appName ?? fragment,
+    serverName,
+    globalConf: parseVariables(variables),
+    log,
+    level,
+  } as const;
+  if (flags.check === true) {
+    say(await check(file, options));
+    // What the app has opened meanwhile would keep the process.
+    process.exit(0);
+  }
+  const pid = pidFile === undefined ? null : new PidFile(pidFile);
+  const started = awaitStart(log);
+  const running = await start(file, options);
+  endWith(running, log);
+  pid?.publish();
+  // For servers that cannot be reloaded, such as the single mode, the signal keeps the system's meaning.
+  if (started()) process.kill(process.pid, "SIGHUP");
+  say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
+}
+
+async function inBackground(
+  action: Action,
+  target: string,
+  variables: readonly string[],
+  flags: ServeFlags,
+): Promise<0 | 1> {
+  const { appName, serverName, pidFile, logFile, quiet = false, verbose = false } = flags;
+  const timeout = Number(flags.timeout) * 1000;
+  if (!(timeout > 0)) throw new UsageError(`--timeout: "${flags.timeout}" is no number of seconds above 0`);
+  const options = [
+    ...(appName === undefined ? [] : ["--app-name", appName]),
+    ...(serverName === undefined ? [] : ["--server-name", serverName]),
+    ...(quiet ? ["-q"] : []),
+    ...(verbose ? ["-v"] : []),
+  ];
+  const daemon = new Daemon({
+    ...{ file: splitTarget(target)[0], serverName, globalConf: parseVariables(variables), pidFile, logFile, timeout },
+    args: [...options, target, ...variables],
+    say: (line) => quiet || void process.stdout.write(`${line}\n`),
+  });
+  return await daemon[action]();
 }

@@ -5,6 +5,7 @@ import type { FileTexts } from "./config-file.ts";
 import type { Conf, Context } from "./context.ts";
 import type { CreateOptions } from "./create.ts";
 import { describe } from "./loader.ts";
+import { configUri } from "./uri.ts";
 
 export interface ServerChoice {
   /** The section `[server:…]`. Default "main". */
@@ -31,6 +32,16 @@ export function describeServer(file: string, choice: ServerChoice): DescribedSer
   const { serverName = "main", relativeTo = process.cwd(), globalConf, log = silentLogger } = choice;
   const files: FileTexts = new Map();
   const surroundings = { relativeTo, globalConf, files, log, builtins: BUILTINS };
-  const uri = `config:${file.replaceAll("%", "%25").replaceAll("#", "%23")}`;
+  const uri = configUri(file);
   return { uri, server: describe("server", uri, { ...surroundings, name: serverName }), surroundings };
+}
+
+/**
+ * The `pid_file` of the server, as it is written; undefined without one.
+ *
+ * @throws ConfigError
+ */
+export function pidFileOf(file: string, choice: ServerChoice): string | undefined {
+  const { localConf } = describeServer(file, choice).server;
+  return localConf["pid_file"] ?? localConf["pidFile"];
 }

@@ -6,7 +6,7 @@ import type { ConfigPlace } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { ConfigFile, type EvaluatedSection, type FileTexts } from "./config-file.ts";
 import type { Conf, Context, FactoryContext, FindContext, Kind, Protocol } from "./context.ts";
-import { type EntryPoints, findEntryPoint, findPackageDirectory, normaliseName } from "./packages.ts";
+import { type EntryPoints, findEntryPoint, findPackage, normaliseName } from "./packages.ts";
 import { type FindNext, describeSection, take } from "./section.ts";
 import { didYouMean } from "../suggest.ts";
 import { decodePath, isUri, moduleReference, splitOnce } from "./uri.ts";
@@ -175,7 +175,7 @@ class Loader {
     for (const name of packages?.split(/\s+/).filter(Boolean) ?? []) {
       const place = section.keys.get("require") ?? section.place;
       if (this.#builtins.has(normaliseName(name))) continue;
-      findPackageDirectory({ package: name, base, normalise: true, place });
+      findPackage({ package: name, base, normalise: true, place });
     }
   }
 }

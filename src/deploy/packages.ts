@@ -25,10 +25,11 @@ export interface EntryRequest {
 
 type PackageRequest = Pick<EntryRequest, "package" | "base" | "normalise" | "place">;
 
-interface InstalledPackage {
+export interface InstalledPackage {
   readonly directory: string;
   readonly name: string;
-  readonly entries: EntryPoints;
+  /** The `propylon` field of its package.json: factories, and under `install` who installs them. */
+  readonly entries: EntryPoints & { readonly install?: Readonly<Record<string, unknown>> };
 }
 
 /** The names of PEP 503: lower case, one `-` for a run of `-_.`. */
@@ -63,15 +64,6 @@ export function findEntryPoint(
   return { protocol: group, factory: { from: "module", module, base: found.directory, export: name } };
 }
 
-/**
- * The directory of an installed package.
- *
- * @throws ConfigError CONFIG_NO_PACKAGE
- */
-export function findPackageDirectory(request: PackageRequest): string {
-  return findPackage(request).directory;
-}
-
 function pickGroup({ package: name, entry, groups, place }: EntryRequest, entries: EntryPoints): Protocol {
   const has = (group: Protocol): boolean => Object.hasOwn(entries[group] ?? {}, entry);
   const possible = groups.flatMap((aliases) => aliases.find(has) ?? []);
@@ -92,8 +84,10 @@ function pickGroup({ package: name, entry, groups, place }: EntryRequest, entrie
 /**
  * The package.json is read from its directory, since an `exports` map need not show it. A package also finds itself by
  * its own name, so that an .ini file in its source tree works before it is installed.
+ *
+ * @throws ConfigError CONFIG_NO_PACKAGE
  */
-function findPackage(request: PackageRequest): InstalledPackage {
+export function findPackage(request: PackageRequest): InstalledPackage {
   const searched: string[] = [];
   const seen = new Set<string>();
   for (let directory = request.base; ; directory = dirname(directory)) {
@@ -147,4 +141,13 @@ function readPackage(directory: string): InstalledPackage | undefined {
   const { name, propylon } = content as { name?: unknown; propylon?: unknown };
   const entries = typeof propylon === "object" && propylon !== null ? (propylon as EntryPoints) : {};
   return { directory, name: typeof name === "string" ? name : "", entries };
+}
+
+/** The package in whose directory, or below it, `directory` lies; undefined outside of any. */
+export function packageAround(directory: string): InstalledPackage | undefined {
+  for (let at = directory; ; at = dirname(at)) {
+    const found = readPackage(at);
+    if (found !== undefined && found.name !== "") return found;
+    if (dirname(at) === at) return undefined;
+  }
 }

@@ -7,6 +7,9 @@ import { ConfigError, ListenError } from "../errors.ts";
 /** Whoever asks for it may be anybody. */
 const MODE = 0o644;
 
+/** The command line and a section may both name the same one. */
+let made = 0;
+
 export class PidFile {
   readonly #path: string;
   /** Written first, so that nobody reads half a number, and that a fault is known before the server starts. */
@@ -21,10 +24,10 @@ export class PidFile {
    */
   constructor(path: string) {
     this.#path = resolve(path);
-    this.#temporary = `${this.#path}.${process.pid}`;
+    this.#temporary = `${this.#path}.${process.pid}.${++made}`;
     this.#attempt(() => {
-      const other = this.#holder();
-      if (other !== null && other !== process.pid && isServing(other)) {
+      const other = servingPid(this.#path);
+      if (other !== null && other !== process.pid) {
         throw new ListenError("LISTEN_IN_USE", `pid_file ${this.#path} is that of process ${other}, which is serving`);
       }
       rmSync(this.#temporary, { force: true });
@@ -44,16 +47,10 @@ export class PidFile {
     process.removeListener("exit", this.#release);
     try {
       rmSync(this.#temporary, { force: true });
-      if (this.#holder() === process.pid) rmSync(this.#path);
+      if (pidIn(this.#path) === process.pid) rmSync(this.#path);
     } catch {
       // A directory that is no longer writable: the next start sees that the process is gone.
     }
-  }
-
-  #holder(): number | null {
-    if (!existsSync(this.#path)) return null;
-    const text = readFileSync(this.#path, "latin1").trim();
-    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
   }
 
   #attempt(action: () => void): void {
@@ -65,6 +62,18 @@ export class PidFile {
       throw new ConfigError("CONFIG_BAD_VALUE", message, { key: "pid_file" }, { cause: error });
     }
   }
+}
+
+/** The server that a pid file names, if it lives. @throws the system's error for a file that cannot be read */
+export function servingPid(path: string): number | null {
+  const pid = pidIn(path);
+  return pid !== null && isServing(pid) ? pid : null;
+}
+
+function pidIn(path: string): number | null {
+  if (!existsSync(path)) return null;
+  const text = readFileSync(path, "latin1").trim();
+  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
 }
 
 /** Numbers are given again: that of a server which was killed may be anybody's. Where nothing tells, it is a server. */

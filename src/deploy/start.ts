@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 
 import { type LogLevel, silentLogger } from "../log.ts";
-import type { AppRecipe } from "./app-recipe.ts";
+import { type AppRecipe, makeApp } from "./app-recipe.ts";
 import type { Context } from "./context.ts";
 import { create, nameOf } from "./create.ts";
 import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
@@ -35,6 +35,20 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
   }
   const made = await create(app, surroundings);
   return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server));
+}
+
+/**
+ * All that `start` does before it listens, without workers: reads the file, checks the server's options, loads the app.
+ *
+ * @returns what would serve what
+ * @throws ConfigError
+ */
+export async function check(file: string, options: StartOptions = {}): Promise<string> {
+  const { log = silentLogger } = options;
+  const { server, app, recipe, surroundings } = read(file, options);
+  await create(server, surroundings);
+  await makeApp(recipe, log);
+  return `${nameOf(app)} can be served by ${nameOf(server)}`;
 }
 
 interface Configuration extends DescribedServer {

@@ -23,6 +23,11 @@ export function splitOnce(text: string, separator: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
+/** The URI of a file, whatever characters its name has. */
+export function configUri(file: string): string {
+  return `config:${file.replaceAll("%", "%25").replaceAll("#", "%23")}`;
+}
+
 /** `%XX` in a `config:` path is a character. */
 export function decodePath(path: string, place: ConfigPlace): string {
   try {

@@ -1,0 +1,131 @@
+/** `propylon serve FILE start|stop|restart|status`: a server in the background, known by its pid file. */
+import { spawn } from "node:child_process";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { pidFileOf } from "../deploy/described-server.ts";
+import { servingPid } from "../deploy/pid-file.ts";
+import { escapeControls } from "../log.ts";
+
+/** One server, by the words of the command line. */
+export interface DaemonOptions {
+  /** Without `#NAME`. */
+  readonly file: string;
+  readonly serverName: string | undefined;
+  readonly globalConf: Readonly<Record<string, string>>;
+  readonly pidFile: string | undefined;
+  readonly logFile: string | undefined;
+  /** Milliseconds for `stop`. */
+  readonly timeout: number;
+  /** What `serve` is called with in the background, but for its pid file. */
+  readonly args: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** How often a start or a stop is looked at. Milliseconds. */
+const LOOK = 50;
+/** Of the log, shown where a start fails. Bytes. */
+const MAX_SHOWN = 16_384;
+const LOG_MODE = 0o640;
+
+/** A server in the background that does as its words say; 0, or 1 where that could not be done. */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #pidFile: string;
+  readonly #logFile: string;
+
+  /** @throws ConfigError for a fault in the file */
+  constructor(options: DaemonOptions) {
+    const { file, serverName, globalConf, pidFile, logFile } = options;
+    this.#options = options;
+    this.#pidFile = resolve(pidFile ?? pidFileOf(file, { serverName, globalConf }) ?? beside(file, "pid"));
+    this.#logFile = resolve(logFile ?? beside(file, "log"));
+  }
+
+  /** Resolves when it serves, or has failed to: then what it wrote is shown. */
+  async start(): Promise<0 | 1> {
+    const { file, args, say } = this.#options;
+    const running = servingPid(this.#pidFile);
+    if (running !== null) return this.#fail(`${file} is served already, in PID ${running}`);
+    const log = openSync(this.#logFile, "a", LOG_MODE);
+    const from = fstatSync(log).size;
+    const script = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
+    const child = spawn(process.execPath, [script, "serve", ...args, "--pid-file", this.#pidFile], {
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    let ended: string | null = null;
+    child.on("error", (error) => (ended = error.message));
+    child.on("exit", (code, signal) => (ended = signal ?? `exit code ${code}`));
+    while (ended === null) {
+      if (servingPid(this.#pidFile) === child.pid) {
+        say(`${file} is served in PID ${child.pid}; its log is ${this.#logFile}`);
+        child.unref();
+        return 0;
+      }
+      await sleep(LOOK);
+    }
+    process.stderr.write(escapeControls(tail(this.#logFile, from)));
+    return this.#fail(`${file} is not served (${ended as string}); the log is ${this.#logFile}`);
+  }
+
+  /** Resolves when it has answered what it had in hand and is gone. */
+  async stop(): Promise<0 | 1> {
+    const { timeout, say } = this.#options;
+    const pid = servingPid(this.#pidFile);
+    if (pid === null) return this.#notServed();
+    process.kill(pid, "SIGTERM");
+    for (const end = performance.now() + timeout; servingPid(this.#pidFile) === pid;) {
+      if (performance.now() > end) {
+        return this.#fail(`PID ${pid} still answers what it has in hand after ${timeout / 1000} s (--timeout)`);
+      }
+      await sleep(LOOK);
+    }
+    say(`PID ${pid} is stopped`);
+    return 0;
+  }
+
+  /** Starts it too if nothing runs. */
+  async restart(): Promise<0 | 1> {
+    if (servingPid(this.#pidFile) !== null && (await this.stop()) !== 0) return 1;
+    return await this.start();
+  }
+
+  status(): 0 | 1 {
+    const { file, say } = this.#options;
+    const pid = servingPid(this.#pidFile);
+    if (pid === null) return this.#notServed();
+    say(`${file} is served in PID ${pid}`);
+    return 0;
+  }
+
+  #notServed(): 1 {
+    const { file } = this.#options;
+    return this.#fail(`${file} is not served, says ${this.#pidFile}; "propylon serve ${file} start" starts it`);
+  }
+
+  #fail(message: string): 1 {
+    process.stderr.write(`propylon: ${message}\n`);
+    return 1;
+  }
+}
+
+/** `wiki.ini` has `wiki.pid` and `wiki.log`. */
+function beside(file: string, extension: string): string {
+  return `${file.replace(/\.ini$/, "")}.${extension}`;
+}
+
+/** What was written from `from` on, of that the last bytes. */
+function tail(path: string, from: number): string {
+  const log = openSync(path, "r");
+  try {
+    const { size } = fstatSync(log);
+    const bytes = Buffer.alloc(Math.min(MAX_SHOWN, Math.max(0, size - from)));
+    return bytes.toString("utf8", 0, readSync(log, bytes, 0, bytes.length, size - bytes.length));
+  } finally {
+    closeSync(log);
+  }
+}
