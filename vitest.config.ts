@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Whole servers with their workers: these tests load the machine, and measure time. */
+const WORKERS = ["test/e2e/workers-*.test.ts", "test/e2e/{log,slow-log,status}.test.ts"] as const;
+
 export default defineConfig({
   test: {
     projects: [
@@ -13,10 +16,20 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: [...WORKERS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
-          maxConcurrency: 2,
+        },
+      },
+      {
+        test: {
+          name: "workers",
+          include: [...WORKERS],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          maxConcurrency: 4,
         },
       },
     ],

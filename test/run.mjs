@@ -6,7 +6,7 @@
  *     npm run test:all     the core tests on all newer Nodes too, as with CI=true
  *     npm run test:node    the core tests alone, on whatever Node runs it
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   accessSync,
   constants,
@@ -17,7 +17,9 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { once } from "node:events";
 import { delimiter, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -42,10 +44,14 @@ try {
   reports = mkdtempSync(join("node_modules", ".tests-"));
   if (!coreOnly) installWebServers();
   must("npm", ["run", "build"]);
-  vitest("core", process.execPath, "core", CORE_TIMEOUT);
+  await vitest("core", process.execPath, "core", CORE_TIMEOUT);
   if (!coreOnly) {
-    if (allNodes) for (const major of OTHER_NODES) coreOn(major);
-    vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT);
+    await Promise.all([
+      vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
+      ...(allNodes ? [coreOnOthers(OTHER_NODES)] : []),
+    ]);
+    // They watch the clock, and load the machine by themselves.
+    await vitest("workers", process.execPath, "workers", E2E_TIMEOUT);
   }
 } catch (error) {
   console.log(error.message);
@@ -58,35 +64,39 @@ const skipped = total.skipped === 0 ? "" : `, ${total.skipped} skipped`;
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
-/** One run of one project; its totals come from the JSON report, so that a run that died counts as a failure. */
-function vitest(title, node, project, timeout) {
+/**
+ * One run of one project; what it prints is shown when it is over. Its totals come from the JSON report, so that a run
+ * that died counts as a failure.
+ */
+async function vitest(title, node, project, timeout) {
   const report = join(reports, `${title}.json`);
-  console.log(`\n== ${title}: vitest --project ${project}`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const run = spawnSync(
-    node,
-    [join("node_modules", "vitest", "vitest.mjs"), "run", "--project", project, ...reporters],
-    {
-      stdio: "inherit",
-      timeout,
-    },
-  );
+  const run = spawn(node, [join("node_modules", "vitest", "vitest.mjs"), "run", "--project", project, ...reporters], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout,
+  });
+  const [output, [code, signal]] = await Promise.all([text(run.stdout), once(run, "exit")]);
+  console.log(`\n== ${title}: vitest --project ${project}\n${output}`);
   let counts;
   try {
     counts = JSON.parse(readFileSync(report, "utf8"));
   } catch {
-    console.log(`${title}: no report; ${run.error?.message ?? `exit ${run.status ?? run.signal}`}`);
+    console.log(`${title}: no report; exit ${code ?? signal}`);
     total.failed += 1;
     return;
   }
   total.passed += counts.numPassedTests;
   total.skipped += counts.numPendingTests + counts.numTodoTests;
   // A file that cannot be loaded, or an error beside the tests, fails the run without a failed test.
-  total.failed += counts.numFailedTests || (run.status === 0 ? 0 : 1);
+  total.failed += counts.numFailedTests || (code === 0 ? 0 : 1);
+}
+
+async function coreOnOthers(majors) {
+  for (const major of majors) await coreOn(major);
 }
 
 /** The npm package `node` brings the binary. A Node that cannot be had is a skip that nobody overlooks. */
-function coreOn(major) {
+async function coreOn(major) {
   const home = join(root, "node_modules", ".cache", "nodes", String(major));
   const node = join(home, "node_modules", "node", "bin", "node");
   if (!existsSync(node)) {
@@ -99,7 +109,7 @@ function coreOn(major) {
     total.skipped += 1;
     return;
   }
-  vitest(`core on Node ${major}`, node, "core", CORE_TIMEOUT);
+  await vitest(`core on Node ${major}`, node, "core", CORE_TIMEOUT);
 }
 
 /** Does not start anything: the tests start their own servers, in scratch directories. */

@@ -1,5 +1,7 @@
 /** The gateway's one clock, coarse so that setting a deadline costs an addition and no timer. */
 
+import { steadyNow } from "../steady-clock.ts";
+
 /** Whatever has deadlines: looked at once a tick. It may remove itself meanwhile. */
 export interface Timed {
   sweep(now: number): void;
@@ -18,6 +20,8 @@ const SHORTEST_TICK = 10;
 export class Deadlines {
   /** Ticks since the clock first ran; it stands still while nothing is timed. */
   now = 0;
+  /** When it last ticked, by `steadyNow`: the time of day at the price of reading a field, late by at most a tick. */
+  tickedAt: number = steadyNow();
   /** Milliseconds. */
   readonly tick: number;
   readonly #timed: ReadonlySet<Timed>;
@@ -39,7 +43,9 @@ export class Deadlines {
 
   /** Runs while anything is timed. Does not keep the process alive. */
   run(): void {
-    this.#timer ??= setInterval(() => this.#sweep(), this.tick).unref();
+    if (this.#timer !== null) return;
+    this.tickedAt = steadyNow();
+    this.#timer = setInterval(() => this.#sweep(), this.tick).unref();
   }
 
   #sweep(): void {
@@ -49,6 +55,7 @@ export class Deadlines {
       return;
     }
     this.now++;
+    this.tickedAt = steadyNow();
     for (const each of this.#timed) each.sweep(this.now);
   }
 }

@@ -18,7 +18,6 @@ import { countAbort, countFailure } from "../counters.ts";
 import { NEVER } from "../deadlines.ts";
 import type { Creditor, Wire } from "./binding.ts";
 import { Tally } from "./tally.ts";
-import { steadyNow } from "../../steady-clock.ts";
 
 /** The length of a body that nobody has told. */
 const UNKNOWN_LENGTH = -1;
@@ -29,7 +28,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   protected readonly wire: Wire;
   protected params: Params | null = null;
   #id = "";
-  /** The clock's tick in which it was dispatched. */
+  /** When it was dispatched, by `steadyNow`, a tick early at most. */
   #begun = 0;
   /** The request was read to its end. */
   inputDone = false;
@@ -98,7 +97,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     } else {
       try {
         this.#id = setting.requestIds.next();
-        this.#begun = clock.now;
+        this.#begun = clock.tickedAt;
         this.#sink = setting.dispatcher.dispatch({ id: this.#id, protocol, role, params, multiplexed }, this);
       } catch (error) {
         setting.log.error(`dispatching a request failed: ${String(error)}`);
@@ -131,11 +130,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   get report(): RequestReport | null {
     const { params } = this;
     if (params === null || this.#id === "" || this.answered) return null;
-    const { clock } = this.wire.setting;
     return {
       id: this.#id,
       ...requestLine(params),
-      since: steadyNow() - (clock.now - this.#begun) * clock.tick,
+      since: this.#begun,
       worker: this.#sink?.service?.worker ?? null,
     };
   }
