@@ -274,12 +274,14 @@ export class Supervisor<Work> {
     });
   }
 
-  /** The one that is held, if it is for the same address. */
+  /** The one that is held, if it is for the same address: its backlog, and a path's rights, stay as they are. */
   async #listenerFor({ address, backlog }: Site<Work>): Promise<HeldListener> {
-    const wanted = JSON.stringify([address, backlog]);
     for (const { site, listener } of this.#generations.values()) {
       // A generation whose last processes are on their way out may have a closed one.
-      if (!listener.closed && JSON.stringify([site.address, site.backlog]) === wanted) return listener;
+      if (listener.closed || placeOf(site.address) !== placeOf(address)) continue;
+      const same = JSON.stringify([site.address, site.backlog]) === JSON.stringify([address, backlog]);
+      if (!same) this.#setup.log.warn(`${listener.where} is open: its backlog and rights change at a restart only`);
+      return listener;
     }
     return await HeldListener.hold(address, backlog, this.#setup.log);
   }
@@ -450,6 +452,11 @@ export class Supervisor<Work> {
   #tellAll(message: Parameters<GatewayProcess<Work>["send"]>[0]): void {
     for (const process of this.#processes.values()) process.send(message);
   }
+}
+
+function placeOf(address: ListenAddress): string {
+  if ("path" in address) return address.path;
+  return "fd" in address ? `descriptor ${address.fd}` : `${address.host}:${address.port}`;
 }
 
 /** `processors`: so many of them have nothing to do but what these processes give them. */

@@ -92,6 +92,15 @@ describe("a reload", () => {
     expect(files).not.toContain("app.sock");
   });
 
+  it.for(MODES)("in %s mode to another backlog and other rights goes on with the socket, and says so", async (mode) => {
+    server = await SupervisedServer.start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } });
+    await server.configure({ server: { backlog: 7, socket_group: 0 }, app: { version: 1 } });
+    const from = server.output.length;
+    await server.reload();
+    expect(server.output.slice(from)).toMatch(/app\.sock is open: its backlog and rights change at a restart only/);
+    expect((await server.who()).version).toBe("1");
+  });
+
   it("there and back again serves at the first address, though a request of the first is still in hand", async () => {
     server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 1 } });
     const slow = server.ask("/wait?n=3000");
