@@ -38,6 +38,8 @@ export {
   type SetupConfig,
 } from "./install/installer.ts";
 export { createServer, isService } from "./library/create-server.ts";
+export { type PrefixOptions, prefix } from "./middleware/prefix.ts";
+export type { TrustedProxies } from "./middleware/forwarded.ts";
 export type {
   AuthorizerHandler,
   FetchObject,

@@ -1,6 +1,15 @@
 /** The names under which propylon's own factories are found: its own, Paste's and flup's. */
 import { httpServer } from "./http-server.ts";
 import type { EntryPoints } from "./packages.ts";
+import {
+  cascadeApp,
+  configFilter,
+  errorCatcherFilter,
+  gzipFilter,
+  prefixFilter,
+  staticApp,
+  urlmapApp,
+} from "./pieces.ts";
 import { type ServerFactory, gatewayServer, notSupported } from "./servers.ts";
 
 const fcgi = gatewayServer({ protocol: "fastcgi", mode: "single" });
@@ -31,6 +40,9 @@ export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryP
         scgi_thread: gatewayServer({ protocol: "scgi", mode: "thread" }),
         scgi_fork: gatewayServer({ protocol: "scgi", mode: "fork" }),
       },
+      app: { static: staticApp },
+      composite: { urlmap: urlmapApp, cascade: cascadeApp },
+      filterApp: { gzip: gzipFilter, error_catcher: errorCatcherFilter, config: configFilter, prefix: prefixFilter },
     },
   ],
   [
@@ -55,20 +67,16 @@ export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryP
     "paste",
     {
       server: { http: httpServer },
-      app: { static: notSupported("egg:Paste#static") },
-      composite: { urlmap: notSupported("egg:Paste#urlmap"), cascade: notSupported("egg:Paste#cascade") },
-      filter: {
-        translogger: notSupported("egg:Paste#translogger"),
-        gzip: notSupported("egg:Paste#gzip"),
-        error_catcher: notSupported("egg:Paste#error_catcher"),
-      },
+      app: { static: staticApp },
+      composite: { urlmap: urlmapApp, cascade: cascadeApp },
+      filter: { translogger: notSupported("egg:Paste#translogger") },
+      filterApp: { gzip: gzipFilter, error_catcher: errorCatcherFilter },
     },
   ],
   [
     "pastedeploy",
     {
-      app: { config: notSupported("egg:PasteDeploy#config") },
-      filterApp: { prefix: notSupported("egg:PasteDeploy#prefix") },
+      filterApp: { config: configFilter, prefix: prefixFilter },
     },
   ],
 ]);

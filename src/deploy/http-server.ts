@@ -3,8 +3,7 @@ import { once } from "node:events";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { adaptApp } from "../app/adapt.ts";
-import { fetchHandler } from "../app/fetch.ts";
+import { nodeHandler } from "../app/node-handler.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { readServerSettings } from "./options.ts";
@@ -32,8 +31,7 @@ export const httpServer: ServerFactory = (_globalConf, localConf, aid) => {
     throw new ConfigError("CONFIG_UNKNOWN_OPTION", "an HTTP server listens on host and port", aid.placeOf(key));
   }
   return async (app, { where = "the app" } = {}) => {
-    const adapted = await adaptApp(app, { where });
-    const handler = adapted.kind === "fetch" ? fetchHandler(adapted.fetch) : adapted.handler;
+    const handler = await nodeHandler(app, { where });
     const server = createServer((request, response) => void answer(handler, request, response, aid.log));
     server.listen({ host, port });
     await once(server, "listening");

@@ -109,13 +109,14 @@ app.use("/status", (req, res) => {
 app.use("/path", (req, res) => {
   json(res, { method: req.method, url: req.url, mount: req.baseUrl ?? "", original: req.originalUrl });
 });
-app.use("/item", async (req, res) => {
-  json(res, { method: req.method, id: req.url.slice(1), ...sample.digest(await sample.collect(req)) });
+app.use("/item", (req, res, next) => {
+  const answer = (body) => json(res, { method: req.method, id: req.url.slice(1), ...sample.digest(body) });
+  sample.collect(req).then(answer).catch(next);
 });
 app.use((req, res, next) => {
   const method = req.method === "HEAD" ? "GET" : req.method;
   const route = ROUTES[`${method} ${req.url.split("?", 1)[0]}`];
   if (route === undefined) return next();
   const running = route(req, res);
-  return running instanceof Promise ? running.catch(next) : undefined;
+  if (running instanceof Promise) running.catch(next);
 });

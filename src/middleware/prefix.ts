@@ -1,0 +1,150 @@
+/** PasteDeploy's PrefixMiddleware: an app under a prefix that its web server does not tell, and behind proxies. */
+import type { IncomingMessage } from "node:http";
+
+import type { NodeHandler } from "../app/handler.ts";
+import { nodeHandler } from "../app/node-handler.ts";
+import type { ConfigPlace } from "../errors.ts";
+import { type Forwarded, type TrustedProxies, compileTrust, readForwarded, readXForwarded } from "./forwarded.ts";
+import { type MountedRequest, changeVariables, partUrl, remount, segmentsOf } from "./mount-point.ts";
+
+export interface PrefixOptions {
+  /**
+   * Where the app is mounted, such as "/james". It is taken off the URL at the end of a segment only. Default: where the
+   * web server says.
+   */
+  readonly prefix?: string;
+  /** The port that URLs shall have; "" for none, which is that of the scheme. Default: the one of the request. */
+  readonly forcePort?: number | "";
+  /** The scheme that the client is taken to have used. */
+  readonly scheme?: "http" | "https";
+  /** Whose forwarded headers count. Default: nobody's. */
+  readonly trustedProxies?: TrustedProxies;
+  /** Which headers these proxies send: X-Forwarded-*, or that of RFC 7239. Default "x-forwarded". */
+  readonly forwardedHeader?: "x-forwarded" | "forwarded";
+}
+
+/**
+ * A handler round `app`, which may have any form that an app may have.
+ *
+ * Under the prefix `req.url` is what follows it and `req.baseUrl` the prefix. A URL from elsewhere passes as it is, as in
+ * PasteDeploy. Where a trusted proxy has sent the request, `req.socket.remoteAddress` and `encrypted`, the Host header
+ * and the variables of `req.cgi` say what it tells of the client, and its headers are taken away.
+ *
+ * @throws ConfigError CONFIG_BAD_VALUE for trusted proxies that are no addresses; at the first request APP_WRONG_EXPORT
+ */
+export function prefix(app: unknown, options: PrefixOptions = {}, place: ConfigPlace = {}): NodeHandler {
+  const { trustedProxies = [], forwardedHeader = "x-forwarded" } = options;
+  const translate = translator(options);
+  const trust = compileTrust(trustedProxies, place);
+  const believes = typeof trustedProxies === "number" ? trustedProxies > 0 : trustedProxies.length > 0;
+  const read = forwardedHeader === "forwarded" ? readForwarded : readXForwarded;
+  const made = nodeHandler(app, { where: "the app of prefix()" });
+  // Whoever sends a request hears of it.
+  made.catch(() => {});
+  return async (request, response) => {
+    restorePeer(request);
+    const forwarded = believes ? read(request, trust) : null;
+    translate(request, forwarded ?? { headers: [] });
+    return await (
+      await made
+    )(request, response);
+  };
+}
+
+/** Turns a request into what it was for its client; `said` is what the proxies say of that. */
+function translator({ prefix: mount, forcePort, scheme: forcedScheme }: PrefixOptions) {
+  const moveMount = mount === undefined ? (): void => {} : mover(mount);
+  return (request: MountedRequest, said: Forwarded): void => {
+    moveMount(request);
+    const { address, host: saidHost } = said;
+    const scheme = forcedScheme ?? said.scheme;
+    const secure = scheme === undefined ? isSecure(request) : scheme === "https";
+    for (const name of said.headers) changeHeader(request, name, undefined);
+    const host = withPort(saidHost ?? request.headers.host, forcePort);
+    if (host !== undefined && host !== request.headers.host) changeHeader(request, "Host", host);
+    if (address !== undefined || scheme !== undefined)
+      changePeer(request, address, scheme === undefined ? undefined : secure);
+    changeVariables(request, {
+      ...(address === undefined ? {} : { REMOTE_ADDR: address }),
+      ...(scheme === undefined ? {} : { REQUEST_SCHEME: scheme, HTTPS: secure ? "on" : undefined }),
+      ...(saidHost === undefined ? {} : { SERVER_NAME: hostName(saidHost) }),
+      ...(forcePort === undefined ? {} : { SERVER_PORT: String(forcePort === "" ? (secure ? 443 : 80) : forcePort) }),
+    });
+  };
+}
+
+function mover(mount: string): (request: MountedRequest) => void {
+  const segments = segmentsOf(mount);
+  const baseUrl = mount
+    .split("/")
+    .filter(Boolean)
+    .map((segment) => `/${segment}`)
+    .join("");
+  return (request) => {
+    // A web server that tells the mount has had it taken off already.
+    if (request.baseUrl === baseUrl) return;
+    const { url = "/" } = request;
+    remount(request, { url: partUrl(url, segments)?.[1] ?? url, baseUrl });
+  };
+}
+
+function withPort(host: string | undefined, port: number | "" | undefined): string | undefined {
+  if (host === undefined || port === undefined) return host;
+  const name = hostName(host);
+  return port === "" ? name : `${name}:${port}`;
+}
+
+/** The colons of an IPv6 address in brackets are not those of a port. */
+function hostName(host: string): string {
+  return host.replace(/:\d*$/, "");
+}
+
+function isSecure(request: IncomingMessage): boolean {
+  return (request.socket as { encrypted?: boolean }).encrypted === true;
+}
+
+/** The header everywhere that node shows it. */
+function changeHeader(request: IncomingMessage, name: string, value: string | undefined): void {
+  const key = name.toLowerCase();
+  const { headers, rawHeaders, headersDistinct } = request;
+  let at = -1;
+  for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
+    if (rawHeaders[i]!.toLowerCase() !== key) continue;
+    at = i;
+    if (value === undefined) rawHeaders.splice(i, 2);
+    else rawHeaders[i + 1] = value;
+  }
+  if (value === undefined) {
+    delete headers[key];
+    delete headersDistinct[key];
+    return;
+  }
+  if (at === -1) rawHeaders.push(name, value);
+  headers[key] = value;
+  headersDistinct[key] = [value];
+}
+
+/** A connection of node's own server carries one request after another: what was changed for one is not the next one's. */
+const CHANGED = ["remoteAddress", "encrypted"] as const;
+const changed = new WeakMap<object, readonly (PropertyDescriptor | undefined)[]>();
+
+function restorePeer({ socket }: IncomingMessage): void {
+  const before = changed.get(socket);
+  if (before === undefined) return;
+  changed.delete(socket);
+  for (const [i, name] of CHANGED.entries()) {
+    Reflect.deleteProperty(socket, name);
+    if (before[i] !== undefined) Object.defineProperty(socket, name, before[i]);
+  }
+}
+
+function changePeer({ socket }: IncomingMessage, address: string | undefined, secure: boolean | undefined): void {
+  changed.set(
+    socket,
+    CHANGED.map((name) => Object.getOwnPropertyDescriptor(socket, name)),
+  );
+  const values = { remoteAddress: address, encrypted: secure };
+  for (const name of CHANGED) {
+    if (values[name] !== undefined) Object.defineProperty(socket, name, { value: values[name], configurable: true });
+  }
+}

@@ -1,0 +1,40 @@
+/** Filters round a handler: compression, and an answer for what an app throws. */
+import compression from "compression";
+
+import type { NodeHandler } from "../app/handler.ts";
+import { asError, textOf } from "../app/thrown.ts";
+import type { Logger } from "../log.ts";
+
+/** `level`: 0 to 9, -1 for zlib's own choice. Only for clients that take it, and only what gains by it. */
+export function gzip(app: NodeHandler, { level }: { readonly level: number }): NodeHandler {
+  const compress = compression({ level });
+  return async (request, response) => {
+    await new Promise<void>((resolve, reject) => {
+      compress(request as never, response as never, (error: unknown) => {
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+    });
+    return await app(request, response);
+  };
+}
+
+/** Answers 500 for what `app` throws and logs it; with `debug` the answer shows the stack. */
+export function errorCatcher(
+  app: NodeHandler,
+  { debug, log }: { readonly debug: boolean; readonly log: Logger },
+): NodeHandler {
+  return async (request, response) => {
+    try {
+      return await app(request, response);
+    } catch (error) {
+      // The answer has begun: whoever runs the app breaks it off.
+      if (response.headersSent) throw error;
+      const stack = textOf(asError(error));
+      log.error(`${request.method} ${request.url}: ${stack}`);
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      response.writeHead(500, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
+      return response.end(`500 Internal Server Error\n${debug ? `\n${stack}\n` : ""}`);
+    }
+  };
+}
