@@ -77,6 +77,12 @@ describe("propylon serve", () => {
     },
   );
 
+  it("puts the hello example below a prefix by a filter", async () => {
+    await serve("--server-name", "http", "--app-name", "james");
+    const answer = await call(`http://127.0.0.1:${port}`, { path: "/james/some/page?q=1" });
+    expect(String(answer.body)).toBe("Hello from /some/page?q=1, mounted at /james\n");
+  });
+
   it("ends with 0 on SIGTERM and removes its socket", async () => {
     const child = await serve();
     await expect(stat(socket)).resolves.toBeDefined();
