@@ -38,6 +38,7 @@ export {
   type SetupConfig,
 } from "./install/installer.ts";
 export { createServer, isService } from "./library/create-server.ts";
+export { type AppLogger, getLogger } from "./logging/loggers.ts";
 export { type PrefixOptions, prefix } from "./middleware/prefix.ts";
 export type { TrustedProxies } from "./middleware/forwarded.ts";
 export type {

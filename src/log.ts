@@ -84,7 +84,7 @@ export function descriptorWriter(fd: number, append: Append = writeSync): (line:
 }
 
 /** What begins at the margin is a new entry, and nothing else is. */
-function indented(text: string): string {
+export function indented(text: string): string {
   return text.replace(/\n(?![ \t])/g, "\n    ");
 }
 

@@ -2,7 +2,9 @@
 import { resolve } from "node:path";
 
 import { BUILTINS } from "../deploy/builtins.ts";
+import type { FileTexts } from "../deploy/config-file.ts";
 import { describe } from "../deploy/loader.ts";
+import { readLogging, startLogging } from "../deploy/logging.ts";
 import { configUri } from "../deploy/uri.ts";
 import { installerOfContext } from "../install/find-installer.ts";
 import { stderrLogger } from "../log.ts";
@@ -34,7 +36,9 @@ export async function setUp(
 ): Promise<void> {
   const filename = resolve(file);
   const log = stderrLogger(command.verbose ? "debug" : "info");
-  const surroundings = { name, relativeTo: process.cwd(), globalConf: variables, builtins: BUILTINS, log };
+  const files: FileTexts = new Map();
+  const surroundings = { name, relativeTo: process.cwd(), globalConf: variables, builtins: BUILTINS, log, files };
+  const logging = readLogging(filename, surroundings);
   const context = describe("app", configUri(filename), surroundings);
   const { installer, app } = await installerOfContext(context);
   const { globalConf, localConf } = app;
@@ -48,6 +52,12 @@ export async function setUp(
     return;
   }
   const conf = { filename, globalConf, localConf, merged: { ...globalConf, ...localConf } };
-  const done = await installer.setupConfig(command, conf, variables);
+  const loggers = startLogging(logging, 0, log);
+  let done: boolean;
+  try {
+    done = await installer.setupConfig(command, conf, variables);
+  } finally {
+    await loggers.close();
+  }
   command.say(done ? `${file} is set up` : `${installer.app.package} has nothing to set up`);
 }

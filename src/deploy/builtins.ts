@@ -8,6 +8,7 @@ import {
   gzipFilter,
   prefixFilter,
   staticApp,
+  transloggerFilter,
   urlmapApp,
 } from "./pieces.ts";
 import { type ServerFactory, gatewayServer, notSupported } from "./servers.ts";
@@ -42,7 +43,13 @@ export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryP
       },
       app: { static: staticApp },
       composite: { urlmap: urlmapApp, cascade: cascadeApp },
-      filterApp: { gzip: gzipFilter, error_catcher: errorCatcherFilter, config: configFilter, prefix: prefixFilter },
+      filterApp: {
+        gzip: gzipFilter,
+        error_catcher: errorCatcherFilter,
+        config: configFilter,
+        prefix: prefixFilter,
+        translogger: transloggerFilter,
+      },
     },
   ],
   [
@@ -69,8 +76,7 @@ export const BUILTINS: ReadonlyMap<string, EntryPoints> = new Map<string, EntryP
       server: { http: httpServer },
       app: { static: staticApp },
       composite: { urlmap: urlmapApp, cascade: cascadeApp },
-      filter: { translogger: notSupported("egg:Paste#translogger") },
-      filterApp: { gzip: gzipFilter, error_catcher: errorCatcherFilter },
+      filterApp: { gzip: gzipFilter, error_catcher: errorCatcherFilter, translogger: transloggerFilter },
     },
   ],
   [

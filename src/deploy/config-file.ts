@@ -142,6 +142,33 @@ export class ConfigFile {
     };
   }
 
+  has(section: string): boolean {
+    return this.#ini.sections.has(section);
+  }
+
+  /** An option as it is written; undefined where it is not there. */
+  raw(section: string, key: string): string | undefined {
+    return this.#ini.sections.get(section)?.options.get(key)?.value;
+  }
+
+  /**
+   * The same with `%(name)s` replaced.
+   *
+   * @throws ConfigError CONFIG_INTERPOLATION
+   */
+  text(section: string, key: string): string | undefined {
+    const raw = this.raw(section, key);
+    if (raw === undefined) return undefined;
+    return this.#interpolate(raw, this.#ini.sections.get(section)!, this.placeIn(section, key));
+  }
+
+  /** Where a section stands, or one of its keys. */
+  placeIn(section: string, key?: string): ConfigPlace {
+    const found = this.#ini.sections.get(section);
+    const line = (key === undefined ? undefined : found?.options.get(key)?.line) ?? found?.line;
+    return { file: this.path, section, line, key };
+  }
+
   #nearestSection(kind: Kind, wanted: string): string | undefined {
     const prefixes = new Set(PREFIXES[kind].flat());
     const byName = new Map<string, string>();

@@ -10,16 +10,18 @@ import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
+import { startLogging } from "./logging.ts";
 import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
 import { SlowLog, SlowRequests } from "./slow-log.ts";
 import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./servers.ts";
 
 export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, worker, generation } = duty;
-  const { plan, recipe } = work;
+  const { plan, recipe, logging } = work;
   const info: WorkerInfo = { id: worker, generation, mode: "fork" };
   // The app may change the working directory.
   const slowLog = new SlowLog(plan, log, duty.slow);
+  const loggers = startLogging(logging, worker, log);
   const app = await makeApp(recipe, log);
   await runStartHooks(info);
   const address = { fd: LISTENER_FD, exclusive: true };
@@ -41,12 +43,14 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
       watch.close();
       slowLog.close();
       await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
+      await loggers.close();
     },
     hurry: () => void gateway.close(),
     resize: () => {},
     reopenLogs: () => {
       gateway.reopenLogs();
       slowLog.reopen();
+      loggers.reopen();
     },
     // The watching thread was asked, which hears it even if this one is blocked.
     dumpStacks: () => {},

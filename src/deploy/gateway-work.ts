@@ -2,6 +2,7 @@
 import type { LogLevel } from "../log.ts";
 import type { Site } from "../supervisor/supervisor.ts";
 import type { AppRecipe } from "./app-recipe.ts";
+import type { LoggingPlan } from "./logging-sections.ts";
 import { type GatewayPlan, gatewayLimits, poolLimits, valueOf } from "./plan.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
 
@@ -9,6 +10,8 @@ import { GATEWAY_OPTIONS } from "../gateway/options.ts";
 export interface GatewayWork {
   readonly plan: GatewayPlan;
   readonly recipe: AppRecipe;
+  /** Loggers for the app; null where the configuration has none. */
+  readonly logging: LoggingPlan | null;
   readonly level: LogLevel;
 }
 

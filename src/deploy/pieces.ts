@@ -7,7 +7,9 @@ import type { NodeHandler } from "../app/handler.ts";
 import { nodeHandler } from "../app/node-handler.ts";
 import { ConfigError } from "../errors.ts";
 import { cascade } from "../middleware/cascade.ts";
+import { getLogger, hasLoggers } from "../logging/loggers.ts";
 import { type PrefixOptions, prefix } from "../middleware/prefix.ts";
+import { COMBINED, translogger } from "../middleware/translogger.ts";
 import { type MapPlace, parseMapPlace, urlmap } from "../middleware/urlmap.ts";
 import { errorCatcher, gzip } from "../middleware/wrappers.ts";
 import { didYouMean } from "../suggest.ts";
@@ -89,6 +91,31 @@ export const errorCatcherFilter: FilterPiece = async (app, globalConf, localConf
   checkKeys(localConf, ["debug", ...CATCHER_KEYS, ...MAIL_KEYS], aid);
   const debug = asBool(localConf["debug"] ?? globalConf["debug"] ?? false, aid.placeOf("debug"));
   return errorCatcher(await nodeHandler(app, { where: "the app of error_catcher" }), { debug, log: aid.log });
+};
+
+const TRANSLOGGER_KEYS = ["format", "logger_name", "logging_level", "setup_console_handler", "set_logger_level"];
+const METHODS = { debug: "debug", info: "info", warn: "warning", warning: "warning", error: "error" } as const;
+
+/**
+ * `format`, `logger_name` (wsgi), `logging_level` (INFO). Without logging sections the lines are propylon's own, on
+ * standard error, unless `setup_console_handler` is false.
+ */
+export const transloggerFilter: FilterPiece = async (app, _globalConf, localConf, aid) => {
+  checkKeys(localConf, TRANSLOGGER_KEYS, aid);
+  const { format = COMBINED, logger_name: name = "wsgi", logging_level: level = "INFO" } = localConf;
+  const method = METHODS[oneOf(Object.keys(METHODS) as (keyof typeof METHODS)[], level, aid.placeOf("logging_level"))];
+  const aloud = asBool(localConf["setup_console_handler"] ?? true, aid.placeOf("setup_console_handler"));
+  const logger = getLogger(name);
+  const write = (line: string): void => {
+    if (hasLoggers()) logger[method]("%s", line);
+    else if (aloud) aid.log.info(line);
+  };
+  const handler = await nodeHandler(app, { where: "the app of translogger" });
+  try {
+    return translogger(handler, format, write);
+  } catch (error) {
+    throw new ConfigError("CONFIG_BAD_VALUE", (error as Error).message, aid.placeOf("format"));
+  }
 };
 
 /** Shows the app the section's configuration, over the global one, as `req.config`. */

@@ -6,10 +6,11 @@ import { type LogLevel, type Logger, silentLogger } from "../log.ts";
 import { didYouMean } from "../suggest.ts";
 import { type AppRecipe, makeApp } from "./app-recipe.ts";
 import { BUILTINS } from "./builtins.ts";
+import type { GatewayWork } from "./gateway-work.ts";
 import { describe } from "./loader.ts";
 import type { ServerOption } from "./option-row.ts";
 import { SERVER_OPTIONS, type ServerSettings } from "./options.ts";
-import { type GatewayPlan, type Mode, readPlan } from "./plan.ts";
+import { type Mode, readPlan } from "./plan.ts";
 import { type RunningServer, startGateway } from "./servers.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
 import { isUri } from "./uri.ts";
@@ -53,8 +54,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer | Supe
   const plan = readPlan({ protocol, mode }, {}, conf, { log, placeOf });
   const recipe = recipeOf(app, relativeTo);
   if (mode === "single") return await startGateway(plan, await makeApp(recipe, log), log);
-  const work = (): { plan: GatewayPlan; recipe: AppRecipe; level: LogLevel } => ({
-    ...{ plan, level },
+  const work = (): GatewayWork => ({
+    ...{ plan, level, logging: null },
     recipe: recipeOf(app, relativeTo),
   });
   return await startSupervised(work(), async () => await Promise.resolve(work()), log);

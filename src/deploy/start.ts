@@ -7,6 +7,8 @@ import type { Context } from "./context.ts";
 import { create, nameOf } from "./create.ts";
 import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
 import type { GatewayWork } from "./gateway-work.ts";
+import { type RunningLogging, readLogging, startLogging } from "./logging.ts";
+import type { LoggingPlan } from "./logging-sections.ts";
 import { describe } from "./loader.ts";
 import type { RunningServer, StartGateway, StartServer } from "./servers.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
@@ -26,15 +28,21 @@ export interface StartOptions extends ServerChoice {
  */
 export async function start(file: string, options: StartOptions = {}): Promise<RunningServer | SupervisedServer> {
   const { log = silentLogger } = options;
-  const { server, app, recipe, surroundings } = read(file, options);
+  const { server, app, recipe, logging, surroundings } = read(file, options);
   const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
-  const work = workOf(startServer, recipe, options);
+  const work = workOf(startServer, { recipe, logging }, options);
   if (work !== null) {
     const path = resolve(surroundings.relativeTo, file);
     return await startSupervised(work, async () => await reread(file, options), log, path);
   }
-  const made = await create(app, surroundings);
-  return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server));
+  const running = startLogging(logging, 0, log);
+  try {
+    const made = await create(app, surroundings);
+    return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server), running);
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
 }
 
 /**
@@ -54,6 +62,7 @@ export async function check(file: string, options: StartOptions = {}): Promise<s
 interface Configuration extends DescribedServer {
   readonly app: Context;
   readonly recipe: AppRecipe;
+  readonly logging: LoggingPlan | null;
 }
 
 function read(file: string, options: StartOptions): Configuration {
@@ -63,12 +72,14 @@ function read(file: string, options: StartOptions): Configuration {
   const { relativeTo, globalConf, files } = surroundings;
   const app = describe("app", uri, { ...surroundings, name: appName });
   const recipe: AppRecipe = { from: "configuration", uri, name: appName, relativeTo, globalConf, files };
-  return { ...described, app, recipe };
+  const logging = readLogging(resolve(relativeTo, file), { globalConf, files, log: silentLogger });
+  return { ...described, app, recipe, logging };
 }
 
 async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
-  const { server, recipe, surroundings } = read(file, options);
-  const work = workOf((await create(server, surroundings)) as StartServer | StartGateway, recipe, options);
+  const { server, recipe, logging, surroundings } = read(file, options);
+  const made = (await create(server, surroundings)) as StartServer | StartGateway;
+  const work = workOf(made, { recipe, logging }, options);
   if (work === null) throw new Error(`${nameOf(server)} is another kind of server: that needs a restart`);
   return work;
 }
@@ -76,22 +87,28 @@ async function reread(file: string, options: StartOptions): Promise<GatewayWork>
 /** Null for a server that takes the made app. */
 function workOf(
   startServer: StartServer | StartGateway,
-  recipe: AppRecipe,
+  what: Pick<GatewayWork, "recipe" | "logging">,
   { level = "info" }: StartOptions,
 ): GatewayWork | null {
   if (!("plan" in startServer) || startServer.plan.mode === "single") return null;
-  return { plan: startServer.plan, recipe, level };
+  return { plan: startServer.plan, ...what, level };
 }
 
 /** A server of another package may return anything; it is closed if it can be. */
-function asRunning(value: unknown, name: string): RunningServer {
-  if (typeof value !== "object" || value === null) return { where: name, close: async () => {} };
+function asRunning(value: unknown, name: string, logging: RunningLogging): RunningServer {
+  if (typeof value !== "object" || value === null) {
+    return { where: name, close: logging.close, reopenLogs: logging.reopen };
+  }
   const { where, close, reopenLogs } = value as Record<keyof RunningServer, unknown>;
   return {
     where: typeof where === "string" ? where : name,
     close: async () => {
       if (typeof close === "function") await close.call(value);
+      await logging.close();
     },
-    ...(typeof reopenLogs === "function" ? { reopenLogs: () => void reopenLogs.call(value) } : {}),
+    reopenLogs: () => {
+      logging.reopen();
+      if (typeof reopenLogs === "function") reopenLogs.call(value);
+    },
   };
 }

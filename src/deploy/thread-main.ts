@@ -9,6 +9,7 @@ import { FarEnd } from "../modes/threads/far-end.ts";
 import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
+import { startLogging } from "./logging.ts";
 import { appDispatcher } from "./servers.ts";
 
 /** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
@@ -17,7 +18,7 @@ const FAILURE_GRACE = 5_000;
 const data = { ...(workerData as ThreadData<GatewayWork>) };
 // The line to the gateway's thread is nothing for the app, which sees this very object.
 Reflect.deleteProperty(workerData as object, "port");
-const { plan, recipe, level } = data.work;
+const { plan, recipe, level, logging } = data.work;
 // The thread's own standard error passes through the main thread, and is lost with the thread.
 const log: Logger = lineLogger(level, descriptorWriter(2));
 const worker: WorkerInfo = { id: data.id, generation: data.generation, mode: "thread" };
@@ -32,11 +33,15 @@ process.on("uncaughtException", (error, origin) => {
 });
 
 try {
+  const loggers = startLogging(logging, data.id, log);
   const app = await makeApp(recipe, log);
   await runStartHooks(worker);
-  const stop = async (): Promise<void> =>
+  const stop = async (): Promise<void> => {
     await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
-  end = new FarEnd(data, { dispatcher: appDispatcher(plan, app, log), stop });
+    await loggers.close();
+  };
+  const dispatcher = appDispatcher(plan, app, log);
+  end = new FarEnd(data, { dispatcher, stop, reopenLogs: loggers.reopen });
 } catch (error) {
   failed(error);
 }

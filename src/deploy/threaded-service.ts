@@ -48,6 +48,7 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
     reopenLogs: () => {
       gateway.reopenLogs();
       slowLog.reopen();
+      pool.reopenLogs();
     },
     dumpStacks: () => pool.dumpStacks(),
     report: () => {

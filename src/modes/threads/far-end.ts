@@ -23,6 +23,8 @@ export interface ThreadService {
   readonly dispatcher: Dispatcher;
   /** The last request is answered: puts away what the app holds. The thread exits afterwards. */
   readonly stop: () => Promise<void>;
+  /** The app's log files were renamed. */
+  readonly reopenLogs: () => void;
 }
 
 export class FarEnd implements RequestListener {
@@ -89,6 +91,7 @@ export class FarEnd implements RequestListener {
       const { used_heap_size: heap, external_memory: external } = getHeapStatistics();
       this.#heartbeat.answer(message, heap, external);
     } else if (message === "drain") this.#drain();
+    else if (message === "reopenLogs") this.#service.reopenLogs();
     else {
       // What is answered meanwhile leaves at the end, all at once.
       const wasScheduled = this.#scheduled;

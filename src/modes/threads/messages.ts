@@ -14,8 +14,8 @@ export interface ThreadData<Work> {
   readonly work: Work;
 }
 
-/** To the worker: events, a ping's number, or the word to finish and go. */
-export type ToThread = Batch | number | "drain";
+/** To the worker: events, a ping's number, the word to finish and go, or that log files were renamed. */
+export type ToThread = Batch | number | "drain" | "reopenLogs";
 
 /** From the worker: events, or what it is up to. */
 export type FromThread =

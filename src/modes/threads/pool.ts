@@ -149,6 +149,10 @@ export class ThreadPool<Work> implements Dispatcher, ThreadOwner, ExchangeQueue 
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
+  reopenLogs(): void {
+    for (const thread of this.#threads.values()) thread.reopenLogs();
+  }
+
   /** Tells of each thread what it is doing. */
   dumpStacks(): void {
     for (const thread of this.#threads.values()) void this.#setup.slow(thread, thread.exchanges, "asked");

@@ -180,6 +180,10 @@ export class WorkerThread implements ExchangeCarrier {
     this.#send("drain");
   }
 
+  reopenLogs(): void {
+    this.#send("reopenLogs");
+  }
+
   /**
    * Ends it by force, after `before`, which may take long or never happen. What it has not begun with is given back, the
    * rest fails with `status`.

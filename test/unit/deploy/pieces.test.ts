@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -14,10 +14,11 @@ import { type Told, VARIABLES, ask } from "../../support/library.ts";
 let directory = "";
 let stop: (() => Promise<void>) | undefined;
 const logged: string[] = [];
+const infos: string[] = [];
 const log: Logger = {
   error: (text) => void logged.push(text),
   warn: (text) => void logged.push(text),
-  info() {},
+  info: (text) => void infos.push(text),
   debug() {},
 };
 
@@ -214,6 +215,42 @@ describe("egg:Paste#error_catcher", () => {
   it("breaks off an answer that has begun", async () => {
     const get = await serve(sections(""));
     await expect(get("/late")).rejects.toThrow();
+  });
+});
+
+describe("egg:Paste#translogger", () => {
+  const sections = (more: string): string =>
+    `[app:main]\n${APP}\nfilter-with = log\n[filter:log]\nuse = egg:Paste#translogger\n${more}`;
+  const LOGGING =
+    "[loggers]\nkeys = root, wsgi\n[handlers]\nkeys = file\n[logger_root]\nhandlers =\n[logger_wsgi]\nqualname = wsgi\nlevel = INFO\nhandlers = file\n" +
+    "[handler_file]\nclass = FileHandler\nargs = ('wsgi.log',)\n";
+
+  it("writes a line for each request to the logger wsgi", async () => {
+    const get = await serve(sections(LOGGING));
+    await get("/x?y", { REMOTE_USER: 'a "b"', HTTP_USER_AGENT: "curl\t8", HTTP_REFERER: "http://x/ y" });
+    await get("/throw");
+    await stop!();
+    stop = undefined;
+    const lines = readFileSync(join(directory, "wsgi.log"), "utf8").split("\n");
+    expect(lines[0]).toMatch(
+      /^192\.0\.2\.7 - a\\x20\\x22b\\x22 \[\d\d\/\w{3}\/\d{4}:[^\]]+\] "GET \/x\?y HTTP\/1\.1" 200 - "http:\/\/x\/ y" "curl\\x098"$/,
+    );
+    expect(lines[1]).toContain("/throw");
+    expect(lines).toHaveLength(3);
+  });
+
+  it("has formats of its own, and propylon's log where there are no loggers", async () => {
+    const get = await serve(sections("format = %%(REQUEST_METHOD)s %%(status)s of %%(REMOTE_USER)s\n"));
+    infos.length = 0;
+    await get("/x");
+    expect(infos).toContain("GET 200 of -");
+  });
+
+  it.for([
+    ["format = %%(nothing)s", /format: %\(nothing\)s is no field/],
+    ["logging_level = LOUD", /"LOUD" is none of debug, info/],
+  ] as const)("refuses %s", async ([line, message]) => {
+    expect(await refusal(sections(`${line}\n`))).toMatch(message);
   });
 });
 

@@ -27,7 +27,7 @@ describe("README.md", () => {
 
   it("shows of the examples what stands in them, to the letter", () => {
     const shown = blocks.filter(({ from }) => from !== undefined);
-    expect(shown.map(({ language }) => language)).toEqual(["js", "ini", "apache", "lighttpd", "nginx", "ini"]);
+    expect(shown.map(({ language }) => language)).toEqual(["js", "ini", "apache", "lighttpd", "nginx", "ini", "ini"]);
     for (const { from, code } of shown) expect(read(from!)).toContain(code);
   });
 

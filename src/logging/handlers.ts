@@ -1,0 +1,123 @@
+/** Where log records go: the handlers of Python's logging that mean something here. */
+import { createSocket } from "node:dgram";
+import { basename, dirname } from "node:path";
+
+import { type RotatingFileStream, createStream } from "rotating-file-stream";
+
+import { type Logger, descriptorWriter } from "../log.ts";
+import { LogFile } from "./log-file.ts";
+import type { LogHandler } from "./loggers.ts";
+import { LEVELS, type RecordFormat, type Whereabouts, jsonFormat, percentFormat } from "./record-format.ts";
+
+/** Plain data, so that it may cross to a worker. */
+export interface HandlerPlan {
+  readonly name: string;
+  readonly level: number;
+  readonly format: FormatPlan;
+  readonly to:
+    | { readonly kind: "null" }
+    | { readonly kind: "stream"; readonly stream: "stdout" | "stderr" }
+    | { readonly kind: "file"; readonly path: string }
+    /** By size: `path.1` is the youngest of `backups`. */
+    | { readonly kind: "rotating"; readonly path: string; readonly bytes: number; readonly backups: number }
+    /** By time: `1d`, as rotating-file-stream has it. */
+    | { readonly kind: "timed"; readonly path: string; readonly interval: string; readonly backups: number }
+    | { readonly kind: "syslog"; readonly host: string; readonly port: number; readonly facility: number };
+}
+
+export type FormatPlan =
+  | { readonly kind: "json" }
+  | { readonly kind: "percent"; readonly format: string; readonly datefmt: string | null };
+
+/** @throws RangeError as `percentFormat` */
+export function recordFormat(plan: FormatPlan, where: Whereabouts): RecordFormat {
+  return plan.kind === "json" ? jsonFormat(where) : percentFormat(plan.format, plan.datefmt, where);
+}
+
+/**
+ * @param log - is told, once, of a file that cannot be written
+ * @throws Error of the file system for a file that cannot be opened
+ */
+export function openHandler({ level, format, to }: HandlerPlan, where: Whereabouts, log: Logger): LogHandler {
+  return { level, format: recordFormat(format, where), ...openSink(to, log) };
+}
+
+type Sink = Pick<LogHandler, "write" | "reopen" | "close">;
+
+function openSink(to: HandlerPlan["to"], log: Logger): Sink {
+  switch (to.kind) {
+    case "null":
+      return { write: () => {}, reopen: () => {}, close: async () => {} };
+    case "stream": {
+      const write = descriptorWriter(to.stream === "stdout" ? 1 : 2);
+      return { write: (line) => write(`${line}\n`), reopen: () => {}, close: async () => {} };
+    }
+    case "file": {
+      const file = new LogFile(to.path, log);
+      return {
+        write: (line) => file.write(line),
+        reopen: () => file.reopen(),
+        close: async () => file.close(),
+      };
+    }
+    case "rotating":
+      return rotating(to.path, { size: `${to.bytes}B`, rotate: to.backups }, log);
+    case "timed": {
+      const dated = (time: number | Date | null): string =>
+        time === null
+          ? basename(to.path)
+          : `${basename(to.path)}.${new Date(time).toISOString().slice(0, 19).replaceAll(":", "-")}`;
+      return rotating(
+        to.path,
+        { interval: to.interval, ...(to.backups > 0 ? { maxFiles: to.backups } : {}) },
+        log,
+        dated,
+      );
+    }
+    case "syslog":
+      return syslog(to);
+  }
+}
+
+function rotating(
+  path: string,
+  options: NonNullable<Parameters<typeof createStream>[1]>,
+  log: Logger,
+  name: Parameters<typeof createStream>[0] = basename(path),
+): Sink {
+  const stream: RotatingFileStream = createStream(name, { ...options, path: dirname(path), mode: 0o640 });
+  let failing = false;
+  stream.on("error", (error: Error) => {
+    if (!failing) log.error(`${path} cannot be written: ${error.message}`);
+    failing = true;
+  });
+  return {
+    write: (line) => void stream.write(`${line}\n`),
+    // It renames its files by itself.
+    reopen: () => {},
+    close: async () => await new Promise((resolve) => void stream.end(() => resolve())),
+  };
+}
+
+/** The severities of RFC 3164, by the level of a record. */
+const SEVERITIES = [
+  [LEVELS["CRITICAL"]!, 2],
+  [LEVELS["ERROR"]!, 3],
+  [LEVELS["WARNING"]!, 4],
+  [LEVELS["INFO"]!, 6],
+] as const;
+const DEBUG_SEVERITY = 7;
+
+function syslog({ host, port, facility }: Extract<HandlerPlan["to"], { kind: "syslog" }>): Sink {
+  const socket = createSocket("udp4");
+  socket.on("error", () => {});
+  socket.unref();
+  return {
+    write: (line, level) => {
+      const severity = SEVERITIES.find(([least]) => level >= least)?.[1] ?? DEBUG_SEVERITY;
+      socket.send(`<${facility * 8 + severity}>${line}`, port, host, () => {});
+    },
+    reopen: () => {},
+    close: async () => await new Promise((resolve) => void socket.close(() => resolve())),
+  };
+}
