@@ -111,7 +111,7 @@ describe.skipIf(!able)("five wikis from one installation", () => {
       void execFileSync("npm", ["pack", "--silent", "--pack-destination", directory, what], { cwd: ROOT });
     pack(".");
     pack("./examples/wiki");
-    if (asUser.uid !== undefined) chownSync(directory, asUser.uid, asUser.gid!);
+    if (asUser.uid !== undefined) chownSync(directory, asUser.uid, asUser.gid);
     writeFileSync(join(directory, "package.json"), "{}\n");
     const tarballs = readdirSync(directory).filter((file) => file.endsWith(".tgz"));
     expect(tarballs).toHaveLength(2);
@@ -165,7 +165,10 @@ describe.skipIf(!able)("five wikis from one installation", () => {
         /(?<=fastcgi\.server = \( )"\/james" => \(\([^)]*\)\)/,
       );
       writeFileSync(lighttpd, readFileSync(lighttpd, "utf8").replaceAll('))\n"/', ')),\n"/'));
-      const apache = fiveTimes("apache-examples/mod_proxy_fcgi-unix-james.conf", / *# The name after[^]*<\/Location>\n/);
+      const apache = fiveTimes(
+        "apache-examples/mod_proxy_fcgi-unix-james.conf",
+        / *# The name after[^]*<\/Location>\n/,
+      );
       fronts.push(
         await startWebServer({ name: "lighttpd", config: lighttpd }),
         await startWebServer({ name: "apache", config: apache }),
