@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 
 import { type MakeConfigFlags, makeConfig } from "./make-config.ts";
+import { type PointsFlags, points } from "./points.ts";
 import { type ReloadFlags, reload } from "./reload.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { type SetupAppFlags, setupApp } from "./setup-app.ts";
@@ -39,6 +40,14 @@ Exit codes:
   0  the app is set up, or has nothing to set up
   1  its set-up failed
   2  wrong usage, or a fault in the configuration`;
+
+const POINTS_EXIT_CODES = `
+Exit codes:
+  0  listed
+  2  wrong usage
+
+Example:
+  propylon points app`;
 
 /** The program as commander knows it; parsing its arguments runs the command. */
 export function createProgram(): Command {
@@ -149,6 +158,18 @@ export function createProgram(): Command {
     .action(async (file: string, variables: string[], flags: ReloadFlags) => {
       await reload(file, variables, flags);
     });
+
+  program
+    .command("points")
+    .summary("list what installed packages offer to configurations")
+    .description(
+      "Lists the entry points that `use = egg:PACKAGE#NAME` finds from here: those in the propylon field of each installed " +
+        "package's package.json, and those that come with propylon.",
+    )
+    .argument("[GROUP]", "app, composite, filter, filterApp, server, serverRunner or install (default: all)")
+    .option("--json", "as JSON: a list of { group, use, target }")
+    .addHelpText("after", POINTS_EXIT_CODES)
+    .action((group: string | undefined, flags: PointsFlags) => points(group, flags));
   return program;
 }
 

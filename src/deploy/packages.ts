@@ -151,3 +151,18 @@ export function packageAround(directory: string): InstalledPackage | undefined {
     if (dirname(at) === at) return undefined;
   }
 }
+
+/** Those with a `propylon` field that a configuration in `directory` finds; the nearest of each name. */
+export function installedPackages(directory: string): InstalledPackage[] {
+  const found = new Map<string, InstalledPackage>();
+  const add = (candidate: InstalledPackage | undefined): void => {
+    if (candidate === undefined || candidate.name === "" || Object.keys(candidate.entries).length === 0) return;
+    if (!found.has(candidate.name)) found.set(candidate.name, candidate);
+  };
+  for (let at = directory; ; at = dirname(at)) {
+    add(readPackage(at));
+    const modules = join(at, "node_modules");
+    for (const name of listPackages(modules)) add(readPackage(join(modules, name)));
+    if (dirname(at) === at) return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}

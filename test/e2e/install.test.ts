@@ -245,3 +245,29 @@ describe("setup-app", () => {
     expect(run.err).toMatch(message);
   });
 });
+
+describe("points", () => {
+  it("lists what installed packages offer, by group, beside what comes with propylon", async () => {
+    await installBlog();
+    const all = await propylon(["points"]);
+    expect(all).toMatchObject({ code: 0, err: "" });
+    expect(all.out).toMatch(
+      /^app\n {2}egg:blog#main +\.\/app\.js#makeApp\n {2}egg:blog#admin +\.\/app\.js#makeAdmin\n/,
+    );
+    expect(all.out).toMatch(/^ {2}egg:PasteDeploy#prefix +comes with propylon$/m);
+    expect(all.out).toMatch(/^ {2}egg:PasteScript#flup_fcgi_thread +comes with propylon$/m);
+  });
+
+  it("lists one group as JSON", async () => {
+    await installBlog();
+    const apps = JSON.parse((await propylon(["points", "app", "--json"])).out) as object[];
+    expect(apps).toContainEqual({ group: "app", use: "egg:blog#main", target: "./app.js#makeApp" });
+    expect(new Set(apps.map((point) => (point as { group: string }).group))).toEqual(new Set(["app"]));
+  });
+
+  it("refuses a group that there is not", async () => {
+    const run = await propylon(["points", "filters"]);
+    expect(run.code).toBe(2);
+    expect(run.err).toMatch(/there is no group "filters", did you mean "filter"/);
+  });
+});
