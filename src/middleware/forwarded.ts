@@ -24,7 +24,7 @@ type Read = (request: IncomingMessage, trust: Trust) => Forwarded | null;
 
 const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 /** One pair of RFC 7239 section 4, and what ends it. */
-const PAIR = /\s*(?:([!#$%&'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?\s*([;,]|$)/y;
+const PAIR = /\s*(?:([!#$%&'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*)?([;,]|$)/y;
 
 /** @throws ConfigError CONFIG_BAD_VALUE */
 export function compileTrust(trusted: TrustedProxies, place: ConfigPlace): Trust {

@@ -14,6 +14,7 @@ import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createServer } from "../../../src/library/create-server.ts";
+import { readForwarded } from "../../../src/middleware/forwarded.ts";
 import { type PrefixOptions, prefix } from "../../../src/middleware/prefix.ts";
 import { ask, open } from "../../support/library.ts";
 
@@ -214,6 +215,21 @@ describe("forwarded headers", () => {
     );
     expect([remoteAddress, headers["host"]]).toEqual([address, host]);
   });
+});
+
+it("reads a header of any length in time", () => {
+  const request = (value: string): IncomingMessage =>
+    ({ headers: { forwarded: value }, socket: { remoteAddress: "192.0.2.7" } }) as never;
+  for (const value of [
+    `;${" ".repeat(100_000)}=`,
+    `for=1.2.3.4${" ".repeat(100_000)}x`,
+    ";".repeat(100_000),
+    '"\\'.repeat(50_000),
+  ]) {
+    const begun = performance.now();
+    readForwarded(request(value), () => true);
+    expect(performance.now() - begun).toBeLessThan(500);
+  }
 });
 
 describe("prefix() before node's own server", () => {
