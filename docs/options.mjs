@@ -91,7 +91,7 @@ ${table(of("pool"))}
 
 ## Processes and logs
 
-Of these the single mode has the access log alone.
+Of these the single mode has the access log, \`user\`, \`group\`, \`chdir\` and \`process_umask\`.
 
 ${table(of("process"))}
 

@@ -24,7 +24,7 @@ export {
 } from "./errors.ts";
 export { onWorkerStart, onWorkerStop, type WorkerHook, type WorkerInfo } from "./app/worker-hooks.ts";
 export { serve, type ServeOptions } from "./deploy/serve.ts";
-export type { RunningServer } from "./deploy/servers.ts";
+export type { RunningServer } from "./deploy/gateway.ts";
 export type { SupervisedServer } from "./deploy/supervised.ts";
 export { appConfig, loadApp, loadFilter, loadServer, type AppConfig } from "./deploy/load.ts";
 export type { DescribeOptions } from "./deploy/loader.ts";

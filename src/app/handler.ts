@@ -14,8 +14,8 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 export interface HostingOptions extends HeaderOptions {
   /** Where the app is mounted: "auto", "/" or "/james". */
   readonly mount: string;
-  /** The answer to a failure shows its stack to the client. */
-  readonly debug: boolean;
+  /** The answer to a failure shows its stack to the client. A server knows when it listens whether it may. */
+  debug: boolean;
   /** Bytes; a larger response head is answered 500. */
   readonly maxResponseHeader: number;
   readonly log: Logger;

@@ -14,6 +14,7 @@ export interface DaemonOptions {
   /** Without `#NAME`. */
   readonly file: string;
   readonly serverName: string | undefined;
+  readonly serverType: string | undefined;
   readonly globalConf: Readonly<Record<string, string>>;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
@@ -38,9 +39,9 @@ export class Daemon {
 
   /** @throws ConfigError for a fault in the file */
   constructor(options: DaemonOptions) {
-    const { file, serverName, globalConf, pidFile, logFile } = options;
+    const { file, pidFile, logFile } = options;
     this.#options = options;
-    this.#pidFile = resolve(pidFile ?? pidFileOf(file, { serverName, globalConf }) ?? beside(file, "pid"));
+    this.#pidFile = resolve(pidFile ?? pidFileOf(file, options) ?? beside(file, "pid"));
     this.#logFile = resolve(logFile ?? beside(file, "log"));
   }
 

@@ -1,7 +1,7 @@
 /** What signals mean to a running server, and how it comes to its end: by one of them, or by an uncaught exception. */
 import { inspect } from "node:util";
 
-import type { RunningServer } from "../deploy/servers.ts";
+import type { RunningServer } from "../deploy/gateway.ts";
 import type { SupervisedServer } from "../deploy/supervised.ts";
 import type { Logger } from "../log.ts";
 import { describeFailure } from "./failure.ts";

@@ -114,6 +114,15 @@ export function createProgram(): Command {
     .argument("[var=value...]", "variables: %(var)s in the file and in globalConf, over [DEFAULT]")
     .option("-n, --app-name <NAME>", "serve [app:NAME] (default: main)")
     .option("--server-name <NAME>", "serve by [server:NAME] (default: main)")
+    .addOption(
+      new Option(
+        "-s, --server <TYPE>",
+        "serve by a server of that type in place of the section: fcgi_thread, http or any other of `propylon points server`; " +
+          "socket=PATH, host=ADDRESS and port=NUMBER say where it listens",
+      ).conflicts("serverName"),
+    )
+    .option("--user <USER>", "the app runs as that user: once the socket is bound, before the app is loaded")
+    .option("--group <GROUP>", "and as that group (default: the user's own)")
     .option("--check", "check the file and load the app, then exit; nothing is bound")
     .option("--daemon", "the same as start")
     .option("--pid-file <PATH>", "file with its process id while it serves (background: FILE.pid, or its pid_file)")

@@ -10,6 +10,10 @@ import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 export interface ServeFlags {
   readonly appName?: string;
   readonly serverName?: string;
+  /** A type of server in place of the section. */
+  readonly server?: string;
+  readonly user?: string;
+  readonly group?: string;
   readonly daemon?: boolean;
   readonly pidFile?: string;
   readonly logFile?: string;
@@ -19,6 +23,15 @@ export interface ServeFlags {
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
+
+/** What a server in the background is started with too. */
+const PASSED_ON = [
+  ["appName", "--app-name"],
+  ["serverName", "--server-name"],
+  ["server", "--server"],
+  ["user", "--user"],
+  ["group", "--group"],
+] as const;
 
 const ACTIONS = ["start", "stop", "restart", "status"] as const;
 type Action = (typeof ACTIONS)[number];
@@ -39,7 +52,7 @@ export async function serve(target: string, rest: readonly string[], flags: Serv
 }
 
 async function inForeground(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {
-  const { appName, serverName, pidFile, logFile, quiet = false, verbose = false } = flags;
+  const { appName, serverName, server, user, group, pidFile, logFile, quiet = false, verbose = false } = flags;
   if (logFile !== undefined) {
     throw new UsageError(
       "--log-file is for a server in the background; here the shell does it: propylon serve … > FILE",
@@ -51,7 +64,7 @@ async function inForeground(target: string, variables: readonly string[], flags:
   const [file, fragment] = splitTarget(target);
   const options = {
     appName: appName ?? fragment,
-    serverName,
+    ...{ serverName, serverType: server, user, group },
     globalConf: parseVariables(variables),
     log,
     level,
@@ -77,17 +90,27 @@ async function inBackground(
   variables: readonly string[],
   flags: ServeFlags,
 ): Promise<0 | 1> {
-  const { appName, serverName, pidFile, logFile, quiet = false, verbose = false } = flags;
+  const { serverName, server, pidFile, logFile, quiet = false, verbose = false } = flags;
   const timeout = Number(flags.timeout) * 1000;
   if (!(timeout > 0)) throw new UsageError(`--timeout: "${flags.timeout}" is no number of seconds above 0`);
   const options = [
-    ...(appName === undefined ? [] : ["--app-name", appName]),
-    ...(serverName === undefined ? [] : ["--server-name", serverName]),
+    ...PASSED_ON.flatMap(([name, option]) => {
+      const value = flags[name];
+      return value === undefined ? [] : [option, value];
+    }),
     ...(quiet ? ["-q"] : []),
     ...(verbose ? ["-v"] : []),
   ];
   const daemon = new Daemon({
-    ...{ file: splitTarget(target)[0], serverName, globalConf: parseVariables(variables), pidFile, logFile, timeout },
+    ...{
+      file: splitTarget(target)[0],
+      serverName,
+      serverType: server,
+      globalConf: parseVariables(variables),
+      pidFile,
+      logFile,
+      timeout,
+    },
     args: [...options, target, ...variables],
     say: (line) => quiet || void process.stdout.write(`${line}\n`),
   });

@@ -5,11 +5,14 @@ import type { FileTexts } from "./config-file.ts";
 import type { Conf, Context } from "./context.ts";
 import type { CreateOptions } from "./create.ts";
 import { describe } from "./loader.ts";
-import { configUri } from "./uri.ts";
+import { SERVER_OPTIONS } from "./options.ts";
+import { configUri, isUri } from "./uri.ts";
 
 export interface ServerChoice {
   /** The section `[server:…]`. Default "main". */
   readonly serverName?: string | undefined;
+  /** A server in place of that section, as `use` has it, or the name of one of propylon's: `fcgi_thread`, `http`. */
+  readonly serverType?: string | undefined;
   /** What a relative file is relative to. Default: the working directory. */
   readonly relativeTo?: string | undefined;
   /** Variables over `[DEFAULT]`. */
@@ -29,11 +32,25 @@ export interface DescribedServer {
 
 /** @throws ConfigError */
 export function describeServer(file: string, choice: ServerChoice): DescribedServer {
-  const { serverName = "main", relativeTo = process.cwd(), globalConf, log = silentLogger } = choice;
+  const { serverName = "main", serverType, relativeTo = process.cwd(), globalConf, log = silentLogger } = choice;
   const files: FileTexts = new Map();
   const surroundings = { relativeTo, globalConf, files, log, builtins: BUILTINS };
   const uri = configUri(file);
-  return { uri, server: describe("server", uri, { ...surroundings, name: serverName }), surroundings };
+  const server =
+    serverType === undefined
+      ? describe("server", uri, { ...surroundings, name: serverName })
+      : describeType(serverType, surroundings);
+  return { uri, server, surroundings };
+}
+
+/** Without a section its options are those variables of the command line that say where to listen. */
+function describeType(type: string, surroundings: Surroundings): Context {
+  const own = type.startsWith("flup_") ? `egg:PasteScript#${type}` : `package:propylon#${type}`;
+  const server = describe("server", isUri(type) ? type : own, surroundings);
+  const saysWhere = (word: string): boolean =>
+    SERVER_OPTIONS.some(({ scope, key, aliases }) => scope === "listen" && (word === key || aliases.includes(word)));
+  const given = Object.entries(surroundings.globalConf ?? {}).filter(([key]) => saysWhere(key));
+  return { ...server, localConf: { ...server.localConf, ...Object.fromEntries(given) } };
 }
 
 /**

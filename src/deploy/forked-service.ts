@@ -13,7 +13,7 @@ import type { GatewayWork } from "./gateway-work.ts";
 import { startLogging } from "./logging.ts";
 import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
 import { SlowLog, SlowRequests } from "./slow-log.ts";
-import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./servers.ts";
+import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./gateway.ts";
 
 export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, worker, generation } = duty;

@@ -32,7 +32,10 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     ...{ name: "mount", kind: "text", scope: "app", default: "auto", aliases: ["scriptName"] },
     about: "where the web server puts the app: auto (as it says itself), / or a path such as /james",
   }),
-  row({ name: "debug", kind: "boolean", scope: "app", default: false, about: "errors are shown with their stack" }),
+  row({
+    ...{ name: "debug", kind: "boolean", scope: "app", default: false },
+    about: "errors are shown with their stack, on a Unix socket or a loopback address alone",
+  }),
   row({
     ...{ name: "captureConsole", kind: "boolean", scope: "app", default: false },
     about: "what a request writes to console goes to the web server's error log too",

@@ -86,7 +86,7 @@ export const gzipFilter: FilterPiece = async (app, _globalConf, localConf, aid) 
   return gzip(await nodeHandler(app, { where: "the app of gzip" }), { level });
 };
 
-/** `debug` shows the stack to the client. Paste's keys for mail are passed over: the log has the errors. */
+/** `debug` shows the stack to clients on this machine. Paste's keys for mail are passed over: the log has the errors. */
 export const errorCatcherFilter: FilterPiece = async (app, globalConf, localConf, aid) => {
   checkKeys(localConf, ["debug", ...CATCHER_KEYS, ...MAIL_KEYS], aid);
   const debug = asBool(localConf["debug"] ?? globalConf["debug"] ?? false, aid.placeOf("debug"));

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 
 import { ConfigError } from "../errors.ts";
 import type { ProtocolName } from "../exchange.ts";
-import type { ListenAddress } from "../gateway/listen-address.ts";
+import { type ListenAddress, isPrivate } from "../gateway/listen-address.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
 import { accessLogFormat } from "../logging/access-log.ts";
 import type { PoolLimits } from "../modes/supervision.ts";
@@ -20,7 +20,7 @@ export interface GatewayPlan {
   readonly protocol: ProtocolName;
   readonly mode: Mode;
   readonly address: ListenAddress;
-  /** Errors are shown with their stack. */
+  /** Errors are shown with their stack; never where others than this machine can reach the server. */
   readonly debug: boolean;
   readonly settings: ServerSettings;
 }
@@ -44,7 +44,9 @@ const WITHOUT_EFFECT: Readonly<Record<Exclude<Mode, "single">, readonly string[]
 const OF_A_QUEUE: ReadonlySet<string> = new Set(["queueLimit", "queueTimeout"]);
 
 /** Of the processes' options those that the single mode has too. */
-const OF_EVERY_MODE: ReadonlySet<string> = new Set(["accessLog", "accessLogFormat"]);
+const OF_EVERY_MODE: ReadonlySet<string> = new Set([
+  ...["accessLog", "accessLogFormat", "user", "group", "chdir", "processUmask"],
+]);
 
 /** "No limit" where one is needed. Milliseconds; a timer cannot take more. */
 const FOREVER = 2 ** 31 - 1;
@@ -58,7 +60,7 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const { protocol, mode, listen } = kind;
   const settings = readServerSettings(localConf, aid);
   const address = listenAddress(settings, aid, listen);
-  const debug = settings.app.debug ?? asBool(globalConf["debug"] ?? "false", aid.placeOf());
+  const debug = asksForDebug(globalConf, settings, aid) && showsFaults(address, aid);
   warnOfNoEffect(mode, settings, aid);
   if (settings.process.accessLogFormat !== undefined) {
     accessLogFormat(settings.process.accessLogFormat, aid.placeOf("access_log_format"));
@@ -66,6 +68,32 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const plan = { protocol, mode, address, debug, settings };
   if (mode !== "single") checkLimits(poolLimits(plan), aid);
   return plan;
+}
+
+function asksForDebug(globalConf: Conf, { app }: ServerSettings, { placeOf }: FactoryAid): boolean {
+  return app.debug ?? asBool(globalConf["debug"] ?? "false", placeOf());
+}
+
+/** A stack tells a stranger where to look for more. */
+function showsFaults(address: ListenAddress, { log, placeOf }: FactoryAid): boolean {
+  if (isPrivate(address)) return true;
+  const { file, line, section } = placeOf();
+  log.warn(`${file}:${line} [${section}] debug: shows no stacks, since others than this machine can reach the server`);
+  return false;
+}
+
+/** The same for another account, where one is given. */
+export function runAs(
+  plan: GatewayPlan,
+  account: { readonly [Key in "user" | "group"]?: string | undefined },
+): GatewayPlan {
+  const { user = plan.settings.process.user, group = plan.settings.process.group } = account;
+  const process = {
+    ...plan.settings.process,
+    ...(user === undefined ? {} : { user }),
+    ...(group === undefined ? {} : { group }),
+  };
+  return { ...plan, settings: { ...plan.settings, process } };
 }
 
 /** Of an option that is not the gateway's: what was given, else what the table says. */

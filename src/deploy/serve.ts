@@ -11,7 +11,8 @@ import { describe } from "./loader.ts";
 import type { ServerOption } from "./option-row.ts";
 import { SERVER_OPTIONS, type ServerSettings } from "./options.ts";
 import { type Mode, readPlan } from "./plan.ts";
-import { type RunningServer, startGateway } from "./servers.ts";
+import type { RunningServer } from "./gateway.ts";
+import { startSingle } from "./single-service.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
 import { isUri } from "./uri.ts";
 import type { PoolOptions, ProcessOptions } from "./worker-options.ts";
@@ -53,7 +54,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer | Supe
   const placeOf = (key?: string): ConfigPlace => (key !== undefined && key in conf ? { key: nameOf(key) } : {});
   const plan = readPlan({ protocol, mode }, {}, conf, { log, placeOf });
   const recipe = recipeOf(app, relativeTo);
-  if (mode === "single") return await startGateway(plan, await makeApp(recipe, log), log);
+  if (mode === "single") return await startSingle(plan, async () => await makeApp(recipe, log), log);
   const work = (): GatewayWork => ({
     ...{ plan, level, logging: null },
     recipe: recipeOf(app, relativeTo),

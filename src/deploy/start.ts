@@ -1,7 +1,9 @@
 /** Starts what a configuration file describes: its app behind its server. */
 import { resolve } from "node:path";
 
-import { type LogLevel, silentLogger } from "../log.ts";
+import type { AppHandler } from "../app/adapt.ts";
+import { ConfigError } from "../errors.ts";
+import { type LogLevel, type Logger, silentLogger } from "../log.ts";
 import { type AppRecipe, makeApp } from "./app-recipe.ts";
 import type { Context } from "./context.ts";
 import { create, nameOf } from "./create.ts";
@@ -10,12 +12,20 @@ import type { GatewayWork } from "./gateway-work.ts";
 import { type RunningLogging, readLogging, startLogging } from "./logging.ts";
 import type { LoggingPlan } from "./logging-sections.ts";
 import { describe } from "./loader.ts";
-import type { RunningServer, StartGateway, StartServer } from "./servers.ts";
+import { type GatewayPlan, runAs } from "./plan.ts";
+import type { RunningServer } from "./gateway.ts";
+import type { StartGateway, StartServer } from "./servers.ts";
+import { warnOfRoot } from "../supervisor/surroundings.ts";
+import { startSingle } from "./single-service.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
 
 export interface StartOptions extends ServerChoice {
   /** The section `[app:…]`, or one of its kin. Default "main". */
   readonly appName?: string | undefined;
+  /** The account that the app runs as, by name or number, over what the file says. */
+  readonly user?: string | undefined;
+  /** Its group. */
+  readonly group?: string | undefined;
   /** What processes and threads of the server log by themselves. Default "info". */
   readonly level?: LogLevel | undefined;
 }
@@ -28,21 +38,15 @@ export interface StartOptions extends ServerChoice {
  */
 export async function start(file: string, options: StartOptions = {}): Promise<RunningServer | SupervisedServer> {
   const { log = silentLogger } = options;
-  const { server, app, recipe, logging, surroundings } = read(file, options);
+  const configuration = read(file, options);
+  const { server, recipe, logging, surroundings } = configuration;
   const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
-  const work = workOf(startServer, { recipe, logging }, options);
-  if (work !== null) {
-    const path = resolve(surroundings.relativeTo, file);
-    return await startSupervised(work, async () => await reread(file, options), log, path);
-  }
-  const running = startLogging(logging, 0, log);
-  try {
-    const made = await create(app, surroundings);
-    return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server), running);
-  } catch (error) {
-    await running.close();
-    throw error;
-  }
+  const plan = planOf(startServer, server, options);
+  if (plan === null) return await startForeign(startServer, configuration, log);
+  const work = { plan, recipe, logging, level: options.level ?? "info" };
+  if (plan.mode === "single") return await startAlone(work, log);
+  const path = resolve(surroundings.relativeTo, file);
+  return await startSupervised(work, async () => await reread(file, options), log, path);
 }
 
 /**
@@ -78,20 +82,57 @@ function read(file: string, options: StartOptions): Configuration {
 
 async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
   const { server, recipe, logging, surroundings } = read(file, options);
-  const made = (await create(server, surroundings)) as StartServer | StartGateway;
-  const work = workOf(made, { recipe, logging }, options);
-  if (work === null) throw new Error(`${nameOf(server)} is another kind of server: that needs a restart`);
-  return work;
+  const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, server, options);
+  if (plan === null || plan.mode === "single") {
+    throw new Error(`${nameOf(server)} is another kind of server: that needs a restart`);
+  }
+  return { plan, recipe, logging, level: options.level ?? "info" };
 }
 
-/** Null for a server that takes the made app. */
-function workOf(
+/** Null for a server that takes a made app. @throws ConfigError CONFIG_NOT_SUPPORTED if it should have an account */
+function planOf(
   startServer: StartServer | StartGateway,
-  what: Pick<GatewayWork, "recipe" | "logging">,
-  { level = "info" }: StartOptions,
-): GatewayWork | null {
-  if (!("plan" in startServer) || startServer.plan.mode === "single") return null;
-  return { plan: startServer.plan, ...what, level };
+  server: Context,
+  { user, group }: StartOptions,
+): GatewayPlan | null {
+  if ("plan" in startServer) return runAs(startServer.plan, { user, group });
+  if (user === undefined && group === undefined) return null;
+  const message = `${nameOf(server)} binds when the app is loaded already, and cannot give up its rights between the two`;
+  throw new ConfigError("CONFIG_NOT_SUPPORTED", message, server.place);
+}
+
+/** Its loggers open their files with the rights of the app. */
+async function startAlone({ plan, recipe, logging }: GatewayWork, log: Logger): Promise<RunningServer> {
+  warnOfRoot(plan.settings.process.user, log);
+  const loggers: RunningLogging[] = [];
+  const close = async (): Promise<void> => void (await Promise.all(loggers.map(async (each) => await each.close())));
+  const load = async (): Promise<AppHandler> => {
+    loggers.push(startLogging(logging, 0, log));
+    return await makeApp(recipe, log);
+  };
+  try {
+    const running = await startSingle(plan, load, log);
+    return asRunning(running, running.where, { close, reopen: () => loggers.forEach((each) => each.reopen()) });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A server that is none of our gateways gets the app as it is. */
+async function startForeign(
+  startServer: StartServer,
+  { app, server, logging, surroundings }: Configuration,
+  log: Logger,
+): Promise<RunningServer> {
+  const running = startLogging(logging, 0, log);
+  try {
+    const made = await create(app, surroundings);
+    return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server), running);
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
 }
 
 /** A server of another package may return anything; it is closed if it can be. */

@@ -1,11 +1,11 @@
 /** A server with a supervisor: what starts it, and what can be asked of it while it runs. */
 import type { Logger } from "../log.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
-import { runsAsRoot } from "../supervisor/surroundings.ts";
+import { warnOfRoot } from "../supervisor/surroundings.ts";
 import { type GatewayWork, siteOf } from "./gateway-work.ts";
 import { PidFile } from "./pid-file.ts";
 import { TITLES } from "./plan.ts";
-import type { RunningServer } from "./servers.ts";
+import type { RunningServer } from "./gateway.ts";
 import { statusListen } from "./status-address.ts";
 import { StatusDoors } from "./status-doors.ts";
 import { statusOf } from "./status.ts";
@@ -34,9 +34,7 @@ export async function startSupervised(
   file: string | null = null,
 ): Promise<SupervisedServer> {
   const { protocol, mode, settings } = work.plan;
-  if (runsAsRoot(settings.process.user)) {
-    log.warn('THE APP RUNS AS ROOT: write "user = www-data", or another account, into the server\'s section');
-  }
+  warnOfRoot(settings.process.user, log);
   const supervisor = new Supervisor<GatewayWork>({
     entry: new URL("./gateway-main.js", import.meta.url),
     site: siteOf(work),

@@ -10,7 +10,7 @@ import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
 import { makeApp } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { startLogging } from "./logging.ts";
-import { appDispatcher } from "./servers.ts";
+import { appDispatcher } from "./gateway.ts";
 
 /** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
 const FAILURE_GRACE = 5_000;

@@ -9,7 +9,7 @@ import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.
 import type { GatewayWork } from "./gateway-work.ts";
 import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
 import { SlowLog } from "./slow-log.ts";
-import { closeGateway, gatewayReport, openGateway } from "./servers.ts";
+import { closeGateway, gatewayReport, openGateway } from "./gateway.ts";
 
 export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, generation } = duty;

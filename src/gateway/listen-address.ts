@@ -1,6 +1,6 @@
 /** Where the gateway listens: an address and port, a Unix socket's path, or a descriptor that is inherited. */
 import dns from "node:dns";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import cluster from "node:cluster";
 import { type AddressInfo, isIP, type Server } from "node:net";
 import type { Logger } from "../log.ts";
@@ -54,6 +54,14 @@ export function bind(server: Server, address: ListenAddress, options: BindOption
   return { close: () => {} };
 }
 
+/** Nobody but this machine can reach it. Of a descriptor that is known of Unix sockets alone. */
+export function isPrivate(address: ListenAddress): boolean {
+  if ("path" in address) return true;
+  if ("fd" in address) return isUnixSocket(address.fd);
+  const host = address.host?.replace(/^\[(.*)\]$/, "$1") || "127.0.0.1";
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
 /** For people: the path, `127.0.0.1:6500`, `descriptor 0`. */
 export function describeAddress(bound: AddressInfo | string | null, wanted: ListenAddress): string {
   if ("path" in wanted) return wanted.path;
@@ -100,6 +108,17 @@ function withKnownAddress(address: string, listen: () => void): void {
     listen();
   } finally {
     dns.lookup = genuine;
+  }
+}
+
+/** proc(5): the inode of a socket is the seventh column of the table of its kind. */
+function isUnixSocket(fd: number): boolean {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+    const rows = readFileSync("/proc/self/net/unix", "latin1").split("\n");
+    return inode !== undefined && rows.some((row) => row.split(/\s+/)[6] === inode);
+  } catch {
+    return false; // Another system, or no such descriptor.
   }
 }
 

@@ -161,6 +161,11 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     return this;
   }
 
+  /** Nobody but this machine can reach the address at which it listens. */
+  get private(): boolean {
+    return this.#private;
+  }
+
   get connections(): number {
     return this.#connections.size;
   }

@@ -51,7 +51,7 @@ export interface ServerOptions extends Partial<Omit<GatewayOptions, "requestTime
   readonly conflictingHeaders?: "merge" | "drop" | "refuse";
   /** Bytes of a response head; a larger one is answered 500. Default 65536. */
   readonly maxResponseHeader?: number;
-  /** The answer to a failure shows its stack. Never in production. Default false. */
+  /** The answer to a failure shows its stack, where only this machine can reach the server. Default false. */
   readonly debug?: boolean;
   /** What a request writes to `console` goes to the web server's error log too. Costs some speed. Default false. */
   readonly captureConsole?: boolean;

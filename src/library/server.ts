@@ -55,7 +55,7 @@ export class Server extends EventEmitter<ServerEvents> {
       mount: options.mount ?? "auto",
       conflictingHeaders: options.conflictingHeaders ?? "merge",
       maxResponseHeader: options.maxResponseHeader ?? 64 * 1024,
-      debug: options.debug ?? false,
+      debug: false,
       captureConsole: options.captureConsole ?? false,
       requestContext: options.requestContext ?? false,
       log,
@@ -71,7 +71,10 @@ export class Server extends EventEmitter<ServerEvents> {
       serves: (role: Role) => this.listenerCount(ROLE_EVENTS[role]) > 0,
       log,
     });
-    this.#gateway.on("listening", () => this.emit("listening"));
+    this.#gateway.on("listening", () => {
+      host.options.debug = options.debug === true && this.#gateway.private;
+      this.emit("listening");
+    });
     this.#gateway.on("close", () => this.emit("close"));
     this.#gateway.on("error", (error: Error) => this.emit("error", error));
     this.#gateway.on("connection", (socket) => this.emit("connection", socket));

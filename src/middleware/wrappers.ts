@@ -1,4 +1,5 @@
 /** Filters round a handler: compression, and an answer for what an app throws. */
+import type { IncomingMessage } from "node:http";
 import compression from "compression";
 
 import type { NodeHandler } from "../app/handler.ts";
@@ -19,7 +20,7 @@ export function gzip(app: NodeHandler, { level }: { readonly level: number }): N
   };
 }
 
-/** Answers 500 for what `app` throws and logs it; with `debug` the answer shows the stack. */
+/** Answers 500 for what `app` throws and logs it; with `debug` the answer shows the stack to a client on this machine. */
 export function errorCatcher(
   app: NodeHandler,
   { debug, log }: { readonly debug: boolean; readonly log: Logger },
@@ -34,7 +35,13 @@ export function errorCatcher(
       log.error(`${request.method} ${request.url}: ${stack}`);
       for (const name of response.getHeaderNames()) response.removeHeader(name);
       response.writeHead(500, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
-      return response.end(`500 Internal Server Error\n${debug ? `\n${stack}\n` : ""}`);
+      return response.end(`500 Internal Server Error\n${debug && isHere(request) ? `\n${stack}\n` : ""}`);
     }
   };
+}
+
+/** A client on a Unix socket has no address. */
+function isHere({ socket }: IncomingMessage): boolean {
+  const address = socket.remoteAddress ?? "";
+  return address === "" || address === "::1" || /^(?:::ffff:)?127\./.test(address);
 }

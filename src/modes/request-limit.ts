@@ -2,7 +2,7 @@
 import type { Dispatcher, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
 
 export interface RequestLimits {
-  /** Requests in hand at a time, at least 1. */
+  /** Requests in hand at a time; 0 lets all of them wait until `open`. */
   readonly concurrency: number;
   /** Requests that wait; one more fails with 503. */
   readonly queueLimit: number;
@@ -16,6 +16,7 @@ export class RequestLimit implements Dispatcher {
   readonly #limits: RequestLimits;
   /** In the order in which they came. */
   readonly #queue = new Set<LimitedExchange>();
+  #concurrency: number;
   #inHand = 0;
   #filling = false;
   /** Comes when the first one that waits has waited for too long. */
@@ -24,11 +25,18 @@ export class RequestLimit implements Dispatcher {
   constructor(dispatcher: Dispatcher, limits: RequestLimits) {
     this.#dispatcher = dispatcher;
     this.#limits = limits;
+    this.#concurrency = limits.concurrency;
+  }
+
+  /** From now on there is no limit. */
+  open(): void {
+    this.#concurrency = Number.POSITIVE_INFINITY;
+    this.#fill();
   }
 
   dispatch(head: RequestHead, response: ResponseSink): RequestSink {
     const exchange = new LimitedExchange(head, response, this);
-    if (this.#inHand < this.#limits.concurrency && this.#queue.size === 0) this.#begin(exchange);
+    if (this.#inHand < this.#concurrency && this.#queue.size === 0) this.#begin(exchange);
     else if (this.#queue.size >= this.#limits.queueLimit) {
       this.counters.queueOverflows++;
       exchange.refuse();
@@ -50,11 +58,15 @@ export class RequestLimit implements Dispatcher {
   /** One that was in hand is answered, or gone. */
   release(): void {
     this.#inHand--;
+    this.#fill();
+  }
+
+  #fill(): void {
     // What is answered while it begins makes room at once: the loop that began it goes on.
     if (this.#filling) return;
     this.#filling = true;
     for (const exchange of this.#queue) {
-      if (this.#inHand >= this.#limits.concurrency) break;
+      if (this.#inHand >= this.#concurrency) break;
       this.#queue.delete(exchange);
       this.#begin(exchange);
     }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { ConfigError } from "../errors.ts";
 import { groupId, userId } from "../gateway/accounts.ts";
+import type { Logger } from "../log.ts";
 
 export interface ProcessSurroundings {
   /** Name or number. */
@@ -36,9 +37,10 @@ export function enterSurroundings({ user, group, chdir, umask }: ProcessSurround
   if (chdir !== undefined) attempt("chdir", () => process.chdir(chdir));
 }
 
-/** True where the app would run with all rights of the system and nobody has said that it should. */
-export function runsAsRoot(user: string | undefined): boolean {
-  return process.getuid?.() === 0 && user === undefined;
+/** Where the app would run with all rights of the system and nobody has said that it should. */
+export function warnOfRoot(user: string | undefined, log: Logger): void {
+  if (process.getuid?.() !== 0 || user !== undefined) return;
+  log.warn('THE APP RUNS AS ROOT: write "user = www-data", or another account, into the server\'s section');
 }
 
 /** Missing in the types of Node 20. */

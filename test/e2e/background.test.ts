@@ -140,6 +140,30 @@ describe("a server in the background", () => {
     expect((await propylon("serve", "app.ini", "stop", "--pid-file", "mine.pid")).code).toBe(0);
   });
 
+  it("is of the type that --server says, where the command line says, whatever the file has", async () => {
+    await configure({ kind: "fcgi_fork", server: "pid_file = %(here)s/other.pid\n" });
+    const args = ["app.ini", "start", "--server", "scgi", `socket=${join(directory, "mine.sock")}`];
+    expect((await propylon("serve", ...args)).code).toBe(0);
+    expect(await readFile(join(directory, "app.log"), "utf8")).toContain("Serving SCGI on");
+    expect((await readdir(directory)).filter((name) => /sock|pid/.test(name)).sort()).toEqual(["app.pid", "mine.sock"]);
+  });
+
+  it("refuses a type of server that there is not, and one beside --server-name", async () => {
+    await configure();
+    expect(await propylon("serve", "app.ini", "--server", "fcgi_thred")).toMatchObject({
+      ...{
+        code: 2,
+        err: expect.stringContaining('no server or serverRunner "fcgi_thred", did you mean "fcgi_thread"?'),
+      },
+    });
+    expect(await propylon("serve", "app.ini", "--server", "http", "--server-name", "x")).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining("cannot be used with option '--server-name") },
+    });
+    expect(await propylon("serve", "app.ini", "--server", "http", "--user", "nobody")).toMatchObject({
+      ...{ code: 2, err: expect.stringContaining("cannot give up its rights") },
+    });
+  });
+
   it("is needed for --log-file", async () => {
     await configure();
     expect(await propylon("serve", "app.ini", "--log-file", "x")).toMatchObject({

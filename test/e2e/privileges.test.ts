@@ -20,6 +20,10 @@ async function statusOf(pid: number): Promise<Map<string, string>> {
   return new Map(text.split("\n").map((line) => line.split(/:\s*/, 2) as [string, string]));
 }
 
+async function idOf(file: "passwd" | "group", name: string): Promise<string> {
+  return new RegExp(`^${name}:[^:]*:(\\d+)`, "m").exec(await readFile(`/etc/${file}`, "utf8"))![1]!;
+}
+
 describe.skipIf(!isRoot)("started by root", () => {
   it.for(MODES)("with a user, the %s mode runs the app as him, in his directory and with his umask", async (mode) => {
     server = await SupervisedServer.start({
@@ -47,13 +51,54 @@ describe.skipIf(!isRoot)("started by root", () => {
     expect((await server.ask("/home")).body).toBe(`${home} www-data www-data\n`);
   });
 
+  it("with a user, the single mode binds as root, then loads the app as him", async () => {
+    server = await SupervisedServer.start({
+      mode: "single",
+      server: { user: "www-data", chdir: "/var", process_umask: "0027", access_log: "stderr" },
+    });
+    const status = await statusOf(server.process.pid!);
+    const uid = (await readFile("/etc/passwd", "utf8")).match(/^www-data:x:(\d+)/m)![1];
+    expect(status.get("Uid")!.split("\t")).toEqual(Array.from({ length: 4 }, () => uid));
+    expect(status.get("Umask")).toBe("0027");
+    expect(await readlink(`/proc/${server.process.pid}/cwd`)).toBe("/var");
+    expect((await server.ask("/home")).body).toMatch(/www-data www-data\n$/);
+    // The directory of the socket is root's.
+    expect((await stat((server.target as { path: string }).path)).uid).toBe(0);
+    expect((await stat(server.directory)).mode & 0o022).toBe(0);
+  });
+
+  it.for([...MODES, "single"] as const)("--user and --group hold in the %s mode, over the file", async (mode) => {
+    const args = ["--user", "www-data", "--group", "nogroup"];
+    server = await SupervisedServer.start({ mode, server: { user: "nobody" }, args });
+    const pid = mode === "single" ? server.process.pid! : (await server.children())[0]!;
+    const status = await statusOf(pid);
+    const [uid, gid] = await Promise.all([idOf("passwd", "www-data"), idOf("group", "nogroup")]);
+    expect(status.get("Uid")).toMatch(new RegExp(`^${uid}\t`));
+    expect(status.get("Gid")).toMatch(new RegExp(`^${gid}\t`));
+    expect((await server.ask("/a")).status).toBe(200);
+  });
+
+  it("requests that come while an app without rights is loaded wait for it", async () => {
+    let early: Promise<{ status: number; body: string }> | undefined;
+    server = await SupervisedServer.start({
+      mode: "single",
+      server: { user: "www-data" },
+      app: { slow: 1500 },
+      whenBound: (bound) => {
+        expect(bound.output).not.toContain("Serving");
+        early = bound.ask("/home");
+      },
+    });
+    expect((await early!).body).toMatch(/www-data www-data\n$/);
+  });
+
   it("with a user who is a number alone, nothing of root's is in the environment", async () => {
     server = await SupervisedServer.start({ mode: "fork", server: { user: "54321", group: "54321" } });
     expect((await server.ask("/home")).body).toBe("/  \n");
   });
 
-  it("without a user, warns loudly", async () => {
-    server = await SupervisedServer.start({ mode: "fork" });
+  it.for(["single", "fork"] as const)("without a user, the %s mode warns loudly", async (mode) => {
+    server = await SupervisedServer.start({ mode });
     expect(server.output).toMatch(/warn THE APP RUNS AS ROOT: write "user = www-data"/);
   });
 

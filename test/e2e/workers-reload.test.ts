@@ -236,7 +236,11 @@ describe("behind nginx, lighttpd and Apache at a time,", () => {
 
 describe("signals", () => {
   it.for(["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGTTIN"] as const)("%s while it starts does no harm", async (signal) => {
-    const starting = SupervisedServer.start({ mode: "fork", app: { slow: 1500 }, signalAtStart: signal });
+    const starting = SupervisedServer.start({
+      mode: "fork",
+      app: { slow: 1500 },
+      whenBound: (early) => early.signal(signal),
+    });
     server = await starting;
     expect(server.output).toContain("Serving ");
     expect(server.output).not.toContain("Debugger listening");
@@ -244,7 +248,11 @@ describe("signals", () => {
   });
 
   it.for(MODES)("SIGTERM while it starts in %s mode ends it and leaves no socket", async (mode) => {
-    server = await SupervisedServer.start({ mode, app: { slow: 3000 }, signalAtStart: "SIGTERM" });
+    server = await SupervisedServer.start({
+      mode,
+      app: { slow: 3000 },
+      whenBound: (server) => server.signal("SIGTERM"),
+    });
     expect(server.process.exitCode).toBe(143);
     expect((await readdir(server.directory)).filter((name) => name.includes(".sock"))).toEqual([]);
   });

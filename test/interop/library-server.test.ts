@@ -144,6 +144,17 @@ describe("createServer", () => {
     expect(answer).toMatchObject({ status: 500, body: "500 Internal Server Error\n" });
     expect(answer.stderr).toContain("secret");
   });
+
+  it.for(["127.0.0.1", "0.0.0.0"])("with debug at %s shows the stack to this machine's clients alone", async (host) => {
+    const server = createServer({ debug: true }, () => {
+      throw new Error("thrown by the app");
+    });
+    server.listen(0, host);
+    await once(server, "listening");
+    const { body } = await ask({ port: (server.address() as AddressInfo).port });
+    expect(body.includes("Error: thrown by the app")).toBe(host === "127.0.0.1");
+    await closed(server);
+  });
 });
 
 describe("roles", () => {

@@ -25,17 +25,19 @@ export interface Reply {
 }
 
 interface Serving {
-  readonly mode: Mode;
+  readonly mode: Mode | "single";
   readonly protocol?: Protocol;
   readonly transport?: "unix" | "tcp";
   /** Lines of the server's section. */
   readonly server?: Readonly<Record<string, string | number>>;
   /** Lines of the app's section. */
   readonly app?: Readonly<Record<string, string | number>>;
-  /** Comes when the listening socket is there, and the app is being loaded. */
-  readonly signalAtStart?: NodeJS.Signals;
+  /** Called when the listening socket is there, and the app is being loaded. */
+  readonly whenBound?: (server: SupervisedServer) => void;
   /** Of the directory that it is served from. Default "propylon-workers-". */
   readonly prefix?: string;
+  /** More arguments of the command. */
+  readonly args?: readonly string[];
   /** Each of its processes may open so many (`ulimit -n`). */
   readonly descriptors?: number;
 }
@@ -92,7 +94,7 @@ export class SupervisedServer {
     await writeFile(
       this.file,
       `[app:main]\nuse = call:./faulty.js:makeApp\n${lines({ ...app, ...changes.app })}\n` +
-        `[server:main]\nuse = egg:propylon#${NAMES[this.protocol]}_${mode}\n${listen}\n` +
+        `[server:main]\nuse = egg:propylon#${NAMES[this.protocol]}${mode === "single" ? "" : `_${mode}`}\n${listen}\n` +
         lines({ start_timeout: 20, ...server, ...changes.server }),
     );
   }
@@ -162,21 +164,28 @@ export class SupervisedServer {
   }
 
   async #launch(): Promise<void> {
-    const command = [process.execPath, join(ROOT, "bin/propylon.js"), "serve", "-v", this.file];
+    const command = [
+      process.execPath,
+      join(ROOT, "bin/propylon.js"),
+      "serve",
+      "-v",
+      ...(this.#serving.args ?? []),
+      this.file,
+    ];
     const { descriptors } = this.#serving;
     if (descriptors !== undefined) command.unshift("sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`);
     const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     child.stdout.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
     child.stderr.on("data", (chunk: Buffer) => void (this.output += String(chunk)));
-    const { signalAtStart } = this.#serving;
-    if (signalAtStart !== undefined) {
+    const { whenBound } = this.#serving;
+    if (whenBound !== undefined) {
       await until(
         async () => (await readdir(this.directory)).includes("app.sock"),
         () => `the socket:\n${this.output}`,
       );
       await sleep(300);
-      child.kill(signalAtStart);
+      whenBound(this);
     }
     await until(
       () => this.output.includes("Serving ") || child.exitCode !== null || child.signalCode !== null,

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { serve, type ServeOptions } from "../../../src/deploy/serve.ts";
-import type { RunningServer } from "../../../src/deploy/servers.ts";
-import type { Logger } from "../../../src/log.ts";
+import type { RunningServer } from "../../../src/deploy/gateway.ts";
 import { ask } from "../../support/library.ts";
+import { collectingLog } from "../../support/collecting-log.ts";
 
 let directory: string;
 let socket: string;
@@ -66,9 +66,7 @@ describe("a server with an access log", () => {
 
   it("serves on while the disk is full, and says so once", { skip: !existsSync("/dev/full") }, async () => {
     const said: string[] = [];
-    const keep = (text: string): void => void said.push(text);
-    const log: Logger = { error: keep, warn: keep, info: () => {}, debug: () => {} };
-    await begin({ accessLog: "/dev/full", log });
+    await begin({ accessLog: "/dev/full", log: collectingLog(said) });
     for (let i = 0; i < 5; i++) expect(await get(`/${i}`)).toBe(`hello /${i}`);
     expect(said).toEqual([expect.stringMatching(/^cannot write \/dev\/full: ENOSPC/)]);
   });

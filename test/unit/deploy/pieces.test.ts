@@ -9,18 +9,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { fastCgiRequest } from "../../../src/client/fastcgi-request.ts";
 import { check, start } from "../../../src/deploy/start.ts";
 import type { Logger } from "../../../src/log.ts";
+import { collectingLog } from "../../support/collecting-log.ts";
 import { type Told, VARIABLES, ask } from "../../support/library.ts";
 
 let directory = "";
 let stop: (() => Promise<void>) | undefined;
 const logged: string[] = [];
 const infos: string[] = [];
-const log: Logger = {
-  error: (text) => void logged.push(text),
-  warn: (text) => void logged.push(text),
-  info: (text) => void infos.push(text),
-  debug() {},
-};
+const log: Logger = { ...collectingLog(logged), info: (text) => void infos.push(text) };
 
 beforeAll(() => {
   directory = realpathSync(mkdtempSync(join(tmpdir(), "propylon-pieces-")));
@@ -205,9 +201,10 @@ describe("egg:Paste#error_catcher", () => {
     expect((await get("/x")).status).toBe(200);
   });
 
-  it("shows the stack where debug is on", async () => {
+  it("shows the stack where debug is on, to clients on this machine", async () => {
     const get = await serve(sections("debug = true\n"));
-    const told = await get("/throw");
+    expect((await get("/throw")).body).toBe("500 Internal Server Error\n");
+    const told = await get("/throw", { REMOTE_ADDR: "127.0.0.1" });
     expect(told.body).toMatch(/^500 Internal Server Error\n\nError: thrown <b>\n +at /);
     expect(told.headers.get("content-type")).toMatch(/^text\/plain/);
   });

@@ -6,14 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { fastCgiRequest } from "../../../src/client/fastcgi-request.ts";
 import { scgiRequest } from "../../../src/client/scgi-request.ts";
-import type { RunningServer } from "../../../src/deploy/servers.ts";
+import type { RunningServer } from "../../../src/deploy/gateway.ts";
 import { type StartOptions, start } from "../../../src/deploy/start.ts";
-import type { Logger } from "../../../src/log.ts";
+import { collectingLog } from "../../support/collecting-log.ts";
 
 let directory = "";
 let running: RunningServer | undefined;
 const warnings: string[] = [];
-const log: Logger = { error() {}, warn: (text) => void warnings.push(text), info() {}, debug() {} };
+const log = collectingLog(warnings);
 
 const APP = `
 [app:main]
@@ -107,6 +107,20 @@ describe("start", () => {
     expect(warnings).toEqual([
       expect.stringMatching(/app\.ini:1 \[server:main\] maxSpare, maxChildren: no effect in the single mode/),
     ]);
+  });
+
+  it.for([
+    ["socket = %(here)s/d.sock", true],
+    ["host = 127.0.0.1\nport = 0", true],
+    ["host = 0.0.0.0\nport = 0", false],
+  ] as const)("with debug at %j shows the stack: %s", async ([where, shown]) => {
+    const server = await startText(`use = egg:propylon#fcgi\ndebug = true\n${where}`);
+    const target = where.startsWith("socket") ? { path: join(directory, "d.sock") } : { port: portOf(server) };
+    const body = await text((await fastCgiRequest(target, { params: params("/throw") })).body);
+    expect(/at .*app\.cjs/.test(body)).toBe(shown);
+    expect(warnings.filter((line) => line.includes("[server:main]"))).toEqual(
+      shown ? [] : [expect.stringMatching(/app\.ini:1 \[server:main\] debug: shows no stacks, since others/)],
+    );
   });
 
   it("gives variables to server and app", async () => {

@@ -38,6 +38,18 @@ const END: ResponseEvent = { type: "end", appStatus: 0 };
 const OVERLOADED: ResponseEvent = { type: "fail", status: 503 };
 
 describe("a limit of requests", () => {
+  it("of none lets all wait until it is opened, and from then on none", () => {
+    const { limit, ask, ids, begun } = setUp({ concurrency: 0, queueLimit: 2 });
+    ask("a").sink.send(body("of a"));
+    ask("b");
+    expect(ask("c").answered).toEqual([OVERLOADED]);
+    expect(ids()).toEqual([]);
+    limit.open();
+    ask("d");
+    expect(ids()).toEqual(["a", "b", "d"]);
+    expect(begun[0]!.received).toEqual([body("of a")]);
+  });
+
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   });
