@@ -1,7 +1,7 @@
 /** What the arguments of several commands mean: a file with a name in it, variables, the status of a server. */
 import { resolve } from "node:path";
 
-import { findStatus } from "../deploy/find-status.ts";
+import { findStatus } from "../deploy/find-server.ts";
 import type { StatusReport } from "../report.ts";
 import { fetchStatus } from "../status/client.ts";
 import { UsageError } from "./failure.ts";

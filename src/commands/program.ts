@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { type MakeConfigFlags, makeConfig } from "./make-config.ts";
 import { type PointsFlags, points } from "./points.ts";
 import { type ReloadFlags, reload } from "./reload.ts";
+import { type RequestFlags, request } from "./request.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { type SetupAppFlags, setupApp } from "./setup-app.ts";
 import { type StatusFlags, status } from "./status.ts";
@@ -40,6 +41,20 @@ Exit codes:
   0  the app is set up, or has nothing to set up
   1  its set-up failed
   2  wrong usage, or a fault in the configuration`;
+
+const REQUEST_EXIT_CODES = `
+Exit codes:
+  0     an answer with a status below 400
+  4, 5  an answer with a status of 400 or 500 and above
+  1     no answer, or none that is complete; the app cannot be loaded
+  2     wrong usage, or a fault in the configuration
+  130   stopped by SIGINT or SIGTERM
+
+Examples:
+  propylon request wiki.ini /
+  propylon request wiki.ini '/search?q=gate' -i --param REMOTE_USER=alice
+  propylon request --socket /run/wiki.sock /edit -d title=Gate -H 'Cookie: a=b'
+  propylon request --host 127.0.0.1 --port 4000 --protocol scgi /`;
 
 const POINTS_EXIT_CODES = `
 Exit codes:
@@ -169,6 +184,39 @@ export function createProgram(): Command {
     });
 
   program
+    .command("request")
+    .summary("send one request to an app, or to a running server")
+    .description(
+      "Loads [app:main] of FILE.ini in this process, asks it for PATH and prints the body of its answer; what it writes to " +
+        "its error stream goes to standard error. With --socket or --port the request goes to the FastCGI or SCGI server that " +
+        "runs there, and FILE.ini only says which of the two it speaks.",
+    )
+    .usage("[options] [FILE.ini] <PATH> [var=value...]")
+    .argument("<words...>", "FILE.ini (or FILE.ini#NAME), PATH with its query or a URL, then variables as for serve")
+    .option("-X, --method <METHOD>", "default: GET, or POST with --data")
+    .option("-H, --header <LINE>", "a header, `Name: value`; may be repeated", collect)
+    .option("-d, --data <TEXT>", "the body; @FILE for what is in a file, @- for standard input")
+    .option(
+      "--param <NAME=VALUE>",
+      "a variable that the web server would set, such as REMOTE_USER; may be repeated",
+      collect,
+    )
+    .option("-i, --include", "print the head of the answer too")
+    .option("-n, --app-name <NAME>", "ask [app:NAME] (default: main)")
+    .option("--mount <PATH>", "the app is mounted there, and PATH begins with it")
+    .option("--socket <PATH>", "ask the server at this Unix socket")
+    .option("--port <NUMBER>", "ask the server at this TCP port")
+    .option("--host <ADDRESS>", "of this machine (default: 127.0.0.1)")
+    .addOption(
+      new Option("--protocol <NAME>", "what the running server speaks (default: fastcgi)").choices(["fastcgi", "scgi"]),
+    )
+    .option("--server-name <NAME>", "[server:NAME] of FILE.ini says what the running server speaks (default: main)")
+    .option("--timeout <SECONDS>", "wait for the head of the answer for so long; 0 for ever", "60")
+    .option("-v, --verbose", "show what the gateway logs, and the stack of errors")
+    .addHelpText("after", REQUEST_EXIT_CODES)
+    .action(async (words: string[], flags: RequestFlags) => await request(words, flags));
+
+  program
     .command("points")
     .summary("list what installed packages offer to configurations")
     .description(
@@ -180,6 +228,10 @@ export function createProgram(): Command {
     .addHelpText("after", POINTS_EXIT_CODES)
     .action((group: string | undefined, flags: PointsFlags) => points(group, flags));
   return program;
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }
 
 function packageVersion(): string {

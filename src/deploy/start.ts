@@ -1,22 +1,20 @@
 /** Starts what a configuration file describes: its app behind its server. */
 import { resolve } from "node:path";
 
-import type { AppHandler } from "../app/adapt.ts";
 import { ConfigError } from "../errors.ts";
 import { type LogLevel, type Logger, silentLogger } from "../log.ts";
-import { type AppRecipe, makeApp } from "./app-recipe.ts";
+import { makeApp } from "./app-recipe.ts";
 import type { Context } from "./context.ts";
 import { create, nameOf } from "./create.ts";
+import { type DescribedApp, describeApp } from "./described-app.ts";
 import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
 import type { GatewayWork } from "./gateway-work.ts";
-import { type RunningLogging, readLogging, startLogging } from "./logging.ts";
-import type { LoggingPlan } from "./logging-sections.ts";
-import { describe } from "./loader.ts";
+import { type RunningLogging, startLogging } from "./logging.ts";
 import { type GatewayPlan, runAs } from "./plan.ts";
 import type { RunningServer } from "./gateway.ts";
 import type { StartGateway, StartServer } from "./servers.ts";
 import { warnOfRoot } from "../supervisor/surroundings.ts";
-import { startSingle } from "./single-service.ts";
+import { startByRecipe } from "./configured-single.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
 
 export interface StartOptions extends ServerChoice {
@@ -44,7 +42,10 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
   const plan = planOf(startServer, server, options);
   if (plan === null) return await startForeign(startServer, configuration, log);
   const work = { plan, recipe, logging, level: options.level ?? "info" };
-  if (plan.mode === "single") return await startAlone(work, log);
+  if (plan.mode === "single") {
+    warnOfRoot(plan.settings.process.user, log);
+    return await startByRecipe(work, log);
+  }
   const path = resolve(surroundings.relativeTo, file);
   return await startSupervised(work, async () => await reread(file, options), log, path);
 }
@@ -63,21 +64,11 @@ export async function check(file: string, options: StartOptions = {}): Promise<s
   return `${nameOf(app)} can be served by ${nameOf(server)}`;
 }
 
-interface Configuration extends DescribedServer {
-  readonly app: Context;
-  readonly recipe: AppRecipe;
-  readonly logging: LoggingPlan | null;
-}
+interface Configuration extends DescribedServer, DescribedApp {}
 
 function read(file: string, options: StartOptions): Configuration {
-  const { appName = "main" } = options;
   const described = describeServer(file, options);
-  const { uri, surroundings } = described;
-  const { relativeTo, globalConf, files } = surroundings;
-  const app = describe("app", uri, { ...surroundings, name: appName });
-  const recipe: AppRecipe = { from: "configuration", uri, name: appName, relativeTo, globalConf, files };
-  const logging = readLogging(resolve(relativeTo, file), { globalConf, files, log: silentLogger });
-  return { ...described, app, recipe, logging };
+  return { ...described, ...describeApp(file, options.appName, described.surroundings) };
 }
 
 async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
@@ -99,24 +90,6 @@ function planOf(
   if (user === undefined && group === undefined) return null;
   const message = `${nameOf(server)} binds when the app is loaded already, and cannot give up its rights between the two`;
   throw new ConfigError("CONFIG_NOT_SUPPORTED", message, server.place);
-}
-
-/** Its loggers open their files with the rights of the app. */
-async function startAlone({ plan, recipe, logging }: GatewayWork, log: Logger): Promise<RunningServer> {
-  warnOfRoot(plan.settings.process.user, log);
-  const loggers: RunningLogging[] = [];
-  const close = async (): Promise<void> => void (await Promise.all(loggers.map(async (each) => await each.close())));
-  const load = async (): Promise<AppHandler> => {
-    loggers.push(startLogging(logging, 0, log));
-    return await makeApp(recipe, log);
-  };
-  try {
-    const running = await startSingle(plan, load, log);
-    return asRunning(running, running.where, { close, reopen: () => loggers.forEach((each) => each.reopen()) });
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }
 
 /** A server that is none of our gateways gets the app as it is. */

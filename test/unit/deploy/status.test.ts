@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { findStatus } from "../../../src/deploy/find-status.ts";
+import { findStatus } from "../../../src/deploy/find-server.ts";
 import { type GatewayPlan, type Mode, readPlan } from "../../../src/deploy/plan.ts";
 import { statusAddress, statusListen } from "../../../src/deploy/status-address.ts";
 import { statusOf } from "../../../src/deploy/status.ts";

@@ -1,0 +1,35 @@
+/** The single mode with the app and the loggers of a configuration. */
+import type { AppHandler } from "../app/adapt.ts";
+import type { Logger } from "../log.ts";
+import { makeApp } from "./app-recipe.ts";
+import type { RunningServer } from "./gateway.ts";
+import type { GatewayWork } from "./gateway-work.ts";
+import { type RunningLogging, startLogging } from "./logging.ts";
+import { startSingle } from "./single-service.ts";
+
+/** Resolves when it serves. Its loggers open their files with the rights of the app. @throws as `startSingle` */
+export async function startByRecipe({ plan, recipe, logging }: GatewayWork, log: Logger): Promise<RunningServer> {
+  let loggers: RunningLogging | null = null;
+  const load = async (): Promise<AppHandler> => {
+    loggers = startLogging(logging, 0, log);
+    return await makeApp(recipe, log);
+  };
+  const close = async (): Promise<void> => await loggers?.close();
+  try {
+    const running = await startSingle(plan, load, log);
+    return {
+      where: running.where,
+      close: async () => {
+        await running.close();
+        await close();
+      },
+      reopenLogs: () => {
+        loggers?.reopen();
+        running.reopenLogs?.();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+/** The app that a configuration file describes, and the loggers that it shall have. */
+import { resolve } from "node:path";
+
+import { silentLogger } from "../log.ts";
+import type { AppRecipe } from "./app-recipe.ts";
+import type { Context } from "./context.ts";
+import type { Surroundings } from "./described-server.ts";
+import { describe } from "./loader.ts";
+import { readLogging } from "./logging.ts";
+import type { LoggingPlan } from "./logging-sections.ts";
+import { configUri } from "./uri.ts";
+
+export interface DescribedApp {
+  readonly app: Context;
+  readonly recipe: AppRecipe;
+  /** Null where the file has none. */
+  readonly logging: LoggingPlan | null;
+}
+
+/** @throws ConfigError */
+export function describeApp(file: string, name: string | undefined, surroundings: Surroundings): DescribedApp {
+  const { relativeTo, globalConf, files } = surroundings;
+  const uri = configUri(file);
+  const app = describe("app", uri, { ...surroundings, name: name ?? "main" });
+  const recipe: AppRecipe = { from: "configuration", uri, name: name ?? "main", relativeTo, globalConf, files };
+  // What is said of the file is said by now.
+  const logging = readLogging(resolve(relativeTo, file), { globalConf, files, log: silentLogger });
+  return { app, recipe, logging };
+}

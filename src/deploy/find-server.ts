@@ -1,0 +1,43 @@
+/** From a configuration file to what is known of the server that runs it; no code of the app is loaded. */
+import { resolve } from "node:path";
+
+import { ConfigError } from "../errors.ts";
+import type { ProtocolName } from "../exchange.ts";
+import { create, nameOf } from "./create.ts";
+import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
+import type { GatewayPlan } from "./plan.ts";
+import type { StartGateway } from "./servers.ts";
+import { statusAddress } from "./status-address.ts";
+
+/**
+ * The Unix socket of the status.
+ *
+ * @throws ConfigError; CONFIG_NOT_SUPPORTED for a server that has no status
+ */
+export async function findStatus(file: string, choice: ServerChoice = {}): Promise<{ path: string }> {
+  const described = describeServer(file, choice);
+  const { server, surroundings } = described;
+  const none = (): never => {
+    const message = `${nameOf(server)} has no status: that comes with workers`;
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, server.place);
+  };
+  const plan = await planOf(described);
+  if (plan === null || plan.mode === "single") return none();
+  return statusAddress(plan, resolve(surroundings.relativeTo, file)) ?? none();
+}
+
+/** @throws ConfigError; CONFIG_NOT_SUPPORTED for a server that is none of ours */
+export async function findProtocol(file: string, choice: ServerChoice = {}): Promise<ProtocolName> {
+  const described = describeServer(file, choice);
+  const plan = await planOf(described);
+  if (plan !== null) return plan.protocol;
+  const message = `${nameOf(described.server)} speaks neither FastCGI nor SCGI; --protocol says what its server speaks`;
+  throw new ConfigError("CONFIG_NOT_SUPPORTED", message, described.server.place);
+}
+
+/** A factory of another package is somebody's code, and has no plan. */
+async function planOf({ server, surroundings }: DescribedServer): Promise<GatewayPlan | null> {
+  if (server.type === "wrapped" || server.factory.from !== "builtin") return null;
+  const made = (await create(server, surroundings)) as Partial<StartGateway>;
+  return made.plan ?? null;
+}
