@@ -1,7 +1,7 @@
 /** The command line: every command with its options, and what its exit codes mean. */
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 
+import { type CreateFlags, create } from "./create.ts";
 import { type MakeConfigFlags, makeConfig } from "./make-config.ts";
 import { type PointsFlags, points } from "./points.ts";
 import { type ReloadFlags, reload } from "./reload.ts";
@@ -9,6 +9,7 @@ import { type RequestFlags, request } from "./request.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { type SetupAppFlags, setupApp } from "./setup-app.ts";
 import { type StatusFlags, status } from "./status.ts";
+import { packageVersion } from "./version.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -29,6 +30,12 @@ Exit codes:
   0  the new configuration serves
   1  no server answers; the reload failed, and what served goes on; it took too long
   2  wrong usage, or a fault in the configuration that is found before the server is asked`;
+
+const CREATE_EXIT_CODES = `
+Exit codes:
+  0  the package is written
+  1  it cannot be written, and nothing of it is left
+  2  wrong usage, no name for an npm package, a directory that is not empty`;
 
 const MAKE_CONFIG_EXIT_CODES = `
 Exit codes:
@@ -72,6 +79,24 @@ export function createProgram(): Command {
     .addHelpText("after", EXIT_CODES)
     // Wrong usage is 2, as it is of any Unix program; commander's own is 1.
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+
+  program
+    .command("create")
+    .summary("write the package of a new app")
+    .description(
+      "Writes a small app as an npm package in TypeScript, with tests, documentation and a template of its configuration, " +
+        "and says what to run next.",
+    )
+    .argument("<NAME>", "the npm package's name, such as wiki or @site/wiki")
+    .argument("[DIRECTORY]", "an empty or a new directory (default: NAME without its scope)")
+    .option("--description <TEXT>", "one line, for package.json and README.md", "An app for propylon")
+    .option("-n, --simulate", "say what would be written, and write nothing")
+    .addOption(new Option("-q, --quiet", "say nothing but errors").conflicts("verbose"))
+    .option("-v, --verbose", "name each file, and show the stack of errors")
+    .addHelpText("after", `${CREATE_EXIT_CODES}\n\nExample:\n  propylon create wiki`)
+    .action(async (name: string, directory: string | undefined, flags: CreateFlags) => {
+      await create(name, directory, flags);
+    });
 
   program
     .command("make-config")
@@ -232,9 +257,4 @@ export function createProgram(): Command {
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
