@@ -5,17 +5,14 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { pidFileOf } from "../deploy/described-server.ts";
+import { type ServerChoice, pidFileOf } from "../deploy/described-server.ts";
 import { servingPid } from "../deploy/pid-file.ts";
 import { escapeControls } from "../log.ts";
 
 /** One server, by the words of the command line. */
-export interface DaemonOptions {
+export interface DaemonOptions extends ServerChoice {
   /** Without `#NAME`. */
   readonly file: string;
-  readonly serverName: string | undefined;
-  readonly serverType: string | undefined;
-  readonly globalConf: Readonly<Record<string, string>>;
   readonly pidFile: string | undefined;
   readonly logFile: string | undefined;
   /** Milliseconds for `stop`. */

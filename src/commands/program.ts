@@ -164,6 +164,13 @@ export function createProgram(): Command {
     .option("--user <USER>", "the app runs as that user: once the socket is bound, before the app is loaded")
     .option("--group <GROUP>", "and as that group (default: the user's own)")
     .option("--check", "check the file and load the app, then exit; nothing is bound")
+    .addOption(
+      new Option(
+        "--reload",
+        "for development: start anew when the file, the app's code or its package.json changes",
+      ).conflicts(["check", "daemon"]),
+    )
+    .addOption(new Option("--watched", "by --reload").hideHelp())
     .option("--daemon", "the same as start")
     .option("--pid-file <PATH>", "file with its process id while it serves (background: FILE.pid, or its pid_file)")
     .option("--log-file <PATH>", "what it writes in the background is appended to it (default: FILE.log)")

@@ -1,11 +1,13 @@
 /** `propylon serve`: starts the server that a file configures, here or in the background. */
 import { PidFile } from "../deploy/pid-file.ts";
-import { check, start } from "../deploy/start.ts";
+import { sourcesOf } from "../deploy/sources.ts";
+import { type StartOptions, check, start } from "../deploy/start.ts";
 import { stderrLogger } from "../log.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
 import { awaitStart, endWith } from "./ending.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
+import { serveReloading } from "./reloader.ts";
 
 export interface ServeFlags {
   readonly appName?: string;
@@ -20,11 +22,14 @@ export interface ServeFlags {
   /** Seconds. */
   readonly timeout: string;
   readonly check?: boolean;
+  readonly reload?: boolean;
+  /** By `--reload`, which is gone when the line to it is. */
+  readonly watched?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
 
-/** What a server in the background is started with too. */
+/** What a process that serves for this one is started with too. */
 const PASSED_ON = [
   ["appName", "--app-name"],
   ["serverName", "--server-name"],
@@ -43,6 +48,10 @@ export async function serve(target: string, rest: readonly string[], flags: Serv
     const named = ACTIONS.find((action) => action === rest[0]);
     const variables = named === undefined ? rest : rest.slice(1);
     const action = named ?? (daemon ? "start" : null);
+    if (flags.reload === true) {
+      if (action !== null) throw new UsageError("--reload is for a server in the foreground");
+      process.exit(await reloading(target, variables, flags));
+    }
     if (action === null) await inForeground(target, variables, flags);
     else process.exitCode = await inBackground(action, target, variables, flags);
   } catch (error) {
@@ -52,7 +61,7 @@ export async function serve(target: string, rest: readonly string[], flags: Serv
 }
 
 async function inForeground(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {
-  const { appName, serverName, server, user, group, pidFile, logFile, quiet = false, verbose = false } = flags;
+  const { pidFile, logFile, quiet = false, verbose = false } = flags;
   if (logFile !== undefined) {
     throw new UsageError(
       "--log-file is for a server in the background; here the shell does it: propylon serve … > FILE",
@@ -61,14 +70,9 @@ async function inForeground(target: string, variables: readonly string[], flags:
   const level = verbose ? "debug" : quiet ? "warn" : "info";
   const log = stderrLogger(level);
   const say = (text: string): unknown => quiet || process.stdout.write(`${text}\n`);
-  const [file, fragment] = splitTarget(target);
-  const options = {
-    appName: appName ?? fragment,
-    ...{ serverName, serverType: server, user, group },
-    globalConf: parseVariables(variables),
-    log,
-    level,
-  } as const;
+  const { file, ...chosen } = choose(target, variables, flags);
+  const options = { ...chosen, log, level } as const;
+  if (flags.watched === true) process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   if (flags.check === true) {
     say(await check(file, options));
     // What the app has opened meanwhile would keep the process.
@@ -84,34 +88,50 @@ async function inForeground(target: string, variables: readonly string[], flags:
   say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
 }
 
+/** What of a file is served, and how. */
+function choose(
+  target: string,
+  variables: readonly string[],
+  { appName, serverName, server, user, group }: ServeFlags,
+): StartOptions & { readonly file: string; readonly globalConf: Record<string, string> } {
+  const [file, fragment] = splitTarget(target);
+  const globalConf = parseVariables(variables);
+  return { file, appName: appName ?? fragment, serverName, serverType: server, user, group, globalConf };
+}
+
+/** The same command line for another process, but for what it is to do. */
+function passOn(target: string, variables: readonly string[], flags: ServeFlags): string[] {
+  const { quiet = false, verbose = false } = flags;
+  const options = PASSED_ON.flatMap(([name, option]) => {
+    const value = flags[name];
+    return value === undefined ? [] : [option, value];
+  });
+  return [...options, ...(quiet ? ["-q"] : []), ...(verbose ? ["-v"] : []), target, ...variables];
+}
+
+async function reloading(target: string, variables: readonly string[], flags: ServeFlags): Promise<number> {
+  const { pidFile } = flags;
+  const { file, ...options } = choose(target, variables, flags);
+  return await serveReloading({
+    sources: () => sourcesOf(file, options),
+    args: [...(pidFile === undefined ? [] : ["--pid-file", pidFile]), ...passOn(target, variables, flags)],
+    say: (line) => void process.stderr.write(`propylon: ${line}\n`),
+  });
+}
+
 async function inBackground(
   action: Action,
   target: string,
   variables: readonly string[],
   flags: ServeFlags,
 ): Promise<0 | 1> {
-  const { serverName, server, pidFile, logFile, quiet = false, verbose = false } = flags;
+  const { pidFile, logFile, quiet = false } = flags;
   const timeout = Number(flags.timeout) * 1000;
   if (!(timeout > 0)) throw new UsageError(`--timeout: "${flags.timeout}" is no number of seconds above 0`);
-  const options = [
-    ...PASSED_ON.flatMap(([name, option]) => {
-      const value = flags[name];
-      return value === undefined ? [] : [option, value];
-    }),
-    ...(quiet ? ["-q"] : []),
-    ...(verbose ? ["-v"] : []),
-  ];
   const daemon = new Daemon({
-    ...{
-      file: splitTarget(target)[0],
-      serverName,
-      serverType: server,
-      globalConf: parseVariables(variables),
-      pidFile,
-      logFile,
-      timeout,
-    },
-    args: [...options, target, ...variables],
+    ...choose(target, variables, flags),
+    ...{ pidFile, logFile, timeout },
+    args: passOn(target, variables, flags),
     say: (line) => quiet || void process.stdout.write(`${line}\n`),
   });
   return await daemon[action]();
