@@ -1,5 +1,5 @@
 /** Filters round a handler: compression, and an answer for what an app throws. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import compression from "compression";
 
 import type { NodeHandler } from "../app/handler.ts";
@@ -8,7 +8,10 @@ import type { Logger } from "../log.ts";
 
 /** `level`: 0 to 9, -1 for zlib's own choice. Only for clients that take it, and only what gains by it. */
 export function gzip(app: NodeHandler, { level }: { readonly level: number }): NodeHandler {
-  const compress = compression({ level });
+  const compress = compression({
+    level,
+    filter: (request, response) => !isAsItIs(response) && compression.filter(request, response),
+  });
   return async (request, response) => {
     await new Promise<void>((resolve, reject) => {
       compress(request as never, response as never, (error: unknown) => {
@@ -18,6 +21,13 @@ export function gzip(app: NodeHandler, { level }: { readonly level: number }): N
     });
     return await app(request, response);
   };
+}
+
+/** Events would wait in the compressor for more of them; a range is of the bytes that are not compressed. */
+function isAsItIs(response: ServerResponse): boolean {
+  return (
+    response.hasHeader("content-range") || /^text\/event-stream\b/i.test(String(response.getHeader("content-type")))
+  );
 }
 
 /** Answers 500 for what `app` throws and logs it; with `debug` the answer shows the stack to a client on this machine. */
