@@ -9,9 +9,10 @@ export interface MountedRequest extends IncomingMessage {
   cgi?: Readonly<Record<string, string>>;
 }
 
-/** A path as its segments, decoded: "/a%20b/c/" is ["a b", "c"]; "/" is []. */
+/** A path of a configuration as its segments, decoded, one character for each byte: "/a%20b/é/" is ["a b", "Ã©"]; "/" is []. */
 export function segmentsOf(path: string): string[] {
-  return path.split("/").filter(Boolean).map(percentDecode);
+  const bytes = Buffer.from(path).toString("latin1");
+  return bytes.split("/").filter(Boolean).map(percentDecode);
 }
 
 /**

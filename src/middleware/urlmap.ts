@@ -14,26 +14,27 @@ export interface MapPlace {
 }
 
 /**
- * Reads a key of a urlmap: `/blog`, `domain www.example.org /blog`, `domain www.example.org port 8080 /`, or a URL.
- * Null for anything else.
+ * Reads a key of a urlmap: `/blog`, `domain www.example.org`, `domain www.example.org port 8080 /blog`. Null for anything
+ * else.
  */
 export function parseMapPlace(key: string): MapPlace | null {
-  const match =
-    /^(?:domain\s+(?<host>\S+?)(?:\s+port\s+|:)?(?<port>\d+)?\s+)?(?<path>\/\S*)$/i.exec(key) ??
-    /^https?:\/\/(?<host>[^/:\s]+)(?::(?<port>\d+))?(?<path>\/\S*)?$/i.exec(key);
-  if (match === null) return null;
+  const match = /^(?:domain\s+(?<host>\S+)(?:\s+port\s+(?<port>\d+))?(?:\s+(?=\/)|$))?(?<path>\/\S*)?$/i.exec(key);
+  if (match === null || key === "") return null;
   const { host, port, path = "/" } = match.groups!;
   const place = { segments: segmentsOf(path), ...(port === undefined ? {} : { port }) };
   return host === undefined ? place : { ...place, host: host.toLowerCase() };
 }
 
-/** Gives each request to the app with the longest path that it is below; of two with the same path the one with a host. */
+/**
+ * Gives each request to the app with the longest path that it is below. As in Paste, an app of the request's host comes
+ * before those of every host, whatever their paths.
+ */
 export function urlmap(
   places: readonly (readonly [MapPlace, NodeHandler])[],
   notFound: NodeHandler = plain404,
 ): NodeHandler {
   const ordered = places.toSorted(([a], [b]) => {
-    return b.segments.length - a.segments.length || rank(b) - rank(a);
+    return rank(b) - rank(a) || b.segments.length - a.segments.length;
   });
   return (request: MountedRequest, response) => {
     const { url = "/", baseUrl = "" } = request;
