@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 
 import type { NodeHandler } from "../app/handler.ts";
+import { percentDecode, percentEncodePath } from "../cgi/path-text.ts";
 import { nodeHandler } from "../app/node-handler.ts";
 import type { ConfigPlace } from "../errors.ts";
 import { type Forwarded, type TrustedProxies, compileTrust, readForwarded, readXForwarded } from "./forwarded.ts";
@@ -75,14 +76,11 @@ function translator({ prefix: mount, forcePort, scheme: forcedScheme }: PrefixOp
 
 function mover(mount: string): (request: MountedRequest) => void {
   const segments = segmentsOf(mount);
-  const baseUrl = mount
-    .split("/")
-    .filter(Boolean)
-    .map((segment) => `/${segment}`)
-    .join("");
+  const scriptName = segments.map((segment) => `/${segment}`).join("");
+  const baseUrl = percentEncodePath(scriptName);
   return (request) => {
     // A web server that tells the mount has had it taken off already.
-    if (request.baseUrl === baseUrl) return;
+    if (request.baseUrl !== undefined && percentDecode(request.baseUrl) === scriptName) return;
     const { url = "/" } = request;
     remount(request, { url: partUrl(url, segments)?.[1] ?? url, baseUrl });
   };

@@ -97,6 +97,14 @@ describe("prefix()", () => {
     expect([url, baseUrl]).toEqual(["/james/x", "/james"]);
   });
 
+  it("is what its URL is, spelt in any way", async () => {
+    const uri = { REQUEST_URI: "/a%20caf%C3%A9/x", QUERY_STRING: "" };
+    const told = await seen({ prefix: "/a café" }, { ...uri, PATH_INFO: "/a cafÃ©/x" });
+    expect([told.url, told.baseUrl, told.variables["SCRIPT_NAME"]]).toEqual(["/x", "/a%20caf%C3%A9", "/a cafÃ©"]);
+    const mounted = await seen({ prefix: "/a%20caf%c3%a9" }, { ...uri, SCRIPT_NAME: "/a cafÃ©", PATH_INFO: "/x" });
+    expect([mounted.url, mounted.baseUrl]).toEqual(["/x", "/a%20caf%C3%A9"]);
+  });
+
   it("is text and no pattern", async () => {
     expect(await seen({ prefix: "/a.b" }, at("/aXb/c"))).toMatchObject({ url: "/aXb/c" });
     expect(await seen({ prefix: "/c++" }, at("/c++/y"))).toMatchObject({ url: "/y", baseUrl: "/c++" });
