@@ -62,12 +62,12 @@ export const readXForwarded: Read = (request, trust) => {
   };
 };
 
-/** The standard's one header. A value that does not keep to its grammar says nothing. */
+/** The standard's one header. An element that does not keep to its grammar says nothing, nor do those before it. */
 export const readForwarded: Read = (request, trust) => {
   const elements = parseForwarded(headerText(request.headers["forwarded"]) ?? "");
-  const named = elements?.map((element) => nodeAddress(element["for"] ?? ""));
-  const addresses = trustedChain(request, named?.length ? named.join(",") : undefined, trust);
-  if (addresses === null || elements === null) return null;
+  const named = elements.map((element) => nodeAddress(element["for"] ?? ""));
+  const addresses = trustedChain(request, named.length > 0 ? named.join(",") : undefined, trust);
+  if (addresses === null) return null;
   const element = pick(elements, addresses.length - 1) ?? {};
   return {
     ...understood({ address: addresses.at(-1), scheme: element["proto"], host: element["host"] }),
@@ -101,19 +101,29 @@ function understood({
   };
 }
 
-/** RFC 7239 section 6: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`, `unknown`, `_name`. */
+/** RFC 7239 section 6: `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]:80`; all else is as `unknown`, and counts as one. */
 function nodeAddress(node: string): string {
-  return /^\[([^\]]+)\](?::\S+)?$/.exec(node)?.[1] ?? /^([\d.]+):\S+$/.exec(node)?.[1] ?? node;
+  const address = /^\[([^\]]+)\](?::\S+)?$/.exec(node)?.[1] ?? /^([\d.]+):\S+$/.exec(node)?.[1] ?? node;
+  return isIP(address) === 0 ? "unknown" : address;
 }
 
-function parseForwarded(text: string): Record<string, string>[] | null {
+function parseForwarded(text: string): Record<string, string>[] {
   if (text === "") return [];
   const elements: Record<string, string>[] = [];
   let element: Record<string, string> = {};
   PAIR.lastIndex = 0;
   for (;;) {
+    const from = PAIR.lastIndex;
     const match = PAIR.exec(text);
-    if (match === null) return null;
+    if (match === null) {
+      // What a client has sent must not spoil what the proxies have put after it.
+      const comma = text.indexOf(",", from);
+      elements.length = 0;
+      element = {};
+      if (comma === -1) return elements;
+      PAIR.lastIndex = comma + 1;
+      continue;
+    }
     const [, name, quoted, plain = "", end] = match;
     if (name !== undefined) element[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? plain;
     if (end === ";") continue;

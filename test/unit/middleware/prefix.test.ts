@@ -216,6 +216,10 @@ describe("forwarded headers", () => {
     ["for=unknown", "192.0.2.7", "www.example.test"],
     ["for=203.0.113.9 and more", "192.0.2.7", "www.example.test"],
     ['for="203.0.113.9', "192.0.2.7", "www.example.test"],
+    ['" , for=203.0.113.9;host=www.example.org', "203.0.113.9", "www.example.org"],
+    ['for=1.2.3.4, x=", for="[2001:db8::9]";host="www.example.org"', "2001:db8::9", "www.example.org"],
+    ["for=1.2.3.4;host=evil.example, proto=http;host=www.example.org", "192.0.2.7", "www.example.org"],
+    ['for="1.2.3.4,5.6.7.8", for=203.0.113.9;host=www.example.org', "203.0.113.9", "www.example.org"],
   ] as const)("of RFC 7239: %s", async ([value, address, host]) => {
     const { remoteAddress, headers } = await seen(
       { ...TRUST, forwardedHeader: "forwarded" },
@@ -233,6 +237,10 @@ it("reads a header of any length in time", () => {
     `for=1.2.3.4${" ".repeat(100_000)}x`,
     ";".repeat(100_000),
     '"\\'.repeat(50_000),
+    'x="\\",'.repeat(20_000),
+    'x="'.repeat(30_000),
+    `${"x".repeat(50_000)},`.repeat(3),
+    `${'",'.repeat(50_000)}"`,
   ]) {
     const begun = performance.now();
     readForwarded(request(value), () => true);
