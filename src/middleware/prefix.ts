@@ -124,23 +124,31 @@ function changeHeader(request: IncomingMessage, name: string, value: string | un
 
 /** A connection of node's own server carries one request after another: what was changed for one is not the next one's. */
 const CHANGED = ["remoteAddress", "encrypted"] as const;
-const changed = new WeakMap<object, readonly (PropertyDescriptor | undefined)[]>();
 
-function restorePeer({ socket }: IncomingMessage): void {
-  const before = changed.get(socket);
-  if (before === undefined) return;
+interface PeerChange {
+  readonly request: IncomingMessage;
+  readonly before: readonly (PropertyDescriptor | undefined)[];
+}
+
+const changed = new WeakMap<object, PeerChange>();
+
+/** One prefix may lie in another: what that has changed for the same request holds. */
+function restorePeer(request: IncomingMessage): void {
+  const { socket } = request;
+  const change = changed.get(socket);
+  if (change === undefined || change.request === request) return;
   changed.delete(socket);
   for (const [i, name] of CHANGED.entries()) {
     Reflect.deleteProperty(socket, name);
-    if (before[i] !== undefined) Object.defineProperty(socket, name, before[i]);
+    if (change.before[i] !== undefined) Object.defineProperty(socket, name, change.before[i]);
   }
 }
 
-function changePeer({ socket }: IncomingMessage, address: string | undefined, secure: boolean | undefined): void {
-  changed.set(
-    socket,
-    CHANGED.map((name) => Object.getOwnPropertyDescriptor(socket, name)),
-  );
+function changePeer(request: IncomingMessage, address: string | undefined, secure: boolean | undefined): void {
+  const { socket } = request;
+  if (!changed.has(socket)) {
+    changed.set(socket, { request, before: CHANGED.map((name) => Object.getOwnPropertyDescriptor(socket, name)) });
+  }
   const values = { remoteAddress: address, encrypted: secure };
   for (const name of CHANGED) {
     if (values[name] !== undefined) Object.defineProperty(socket, name, { value: values[name], configurable: true });

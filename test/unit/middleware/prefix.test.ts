@@ -248,6 +248,16 @@ it("reads a header of any length in time", () => {
   }
 });
 
+describe("prefix() in prefix()", () => {
+  it("keeps what the outer one has learnt", async () => {
+    const inner = prefix(mirror, { prefix: "/james", trustedProxies: ["192.0.2.7"] });
+    const server = createServer(prefix(inner, { trustedProxies: ["192.0.2.7"] }));
+    const variables = { ...at("/james/x"), HTTP_X_FORWARDED_FOR: "203.0.113.9", HTTP_X_FORWARDED_PROTO: "https" };
+    const told = JSON.parse((await ask(await open(server), variables)).body) as Seen;
+    expect(told).toMatchObject({ url: "/x", baseUrl: "/james", remoteAddress: "203.0.113.9", encrypted: true });
+  });
+});
+
 describe("prefix() before node's own server", () => {
   const server = createHttpServer((req, res) => void handler(req, res));
   const handler = prefix(mirror, { prefix: "/james", trustedProxies: ["loopback"] });
