@@ -43,9 +43,11 @@ export function prefix(app: unknown, options: PrefixOptions = {}, place: ConfigP
   // Whoever sends a request hears of it.
   made.catch(() => {});
   return async (request, response) => {
-    restorePeer(request);
+    restorePeer(request.socket, (changer) => changer !== request);
     const forwarded = believes ? read(request, trust) : null;
     translate(request, forwarded ?? { headers: [] });
+    // After others that hear of the end and may log whose request it was.
+    response.once("close", () => process.nextTick(() => restorePeer(request.socket, (changer) => changer === request)));
     return await (
       await made
     )(request, response);
@@ -132,11 +134,10 @@ interface PeerChange {
 
 const changed = new WeakMap<object, PeerChange>();
 
-/** One prefix may lie in another: what that has changed for the same request holds. */
-function restorePeer(request: IncomingMessage): void {
-  const { socket } = request;
+/** Undoes the change that is `whose`: one prefix may lie in another, and what that has changed for the same request holds. */
+function restorePeer(socket: object, whose: (changer: IncomingMessage) => boolean): void {
   const change = changed.get(socket);
-  if (change === undefined || change.request === request) return;
+  if (change === undefined || !whose(change.request)) return;
   changed.delete(socket);
   for (const [i, name] of CHANGED.entries()) {
     Reflect.deleteProperty(socket, name);

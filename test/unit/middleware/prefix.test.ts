@@ -259,7 +259,7 @@ describe("prefix() in prefix()", () => {
 });
 
 describe("prefix() before node's own server", () => {
-  const server = createHttpServer((req, res) => void handler(req, res));
+  const server = createHttpServer((req, res) => void (req.url === "/other" ? mirror : handler)(req, res));
   const handler = prefix(mirror, { prefix: "/james", trustedProxies: ["loopback"] });
   beforeAll(async () => await once(server.listen(0, "127.0.0.1"), "listening"));
   afterAll(() => {
@@ -269,15 +269,17 @@ describe("prefix() before node's own server", () => {
 
   it("keeps the requests of one connection apart", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const get = async (headers: Record<string, string>): Promise<Seen> => {
+    const get = async (headers: Record<string, string>, path = "/james/x"): Promise<Seen> => {
       const { port } = server.address() as AddressInfo;
-      const sent = httpRequest({ port, host: "127.0.0.1", path: "/james/x", agent, headers }).end();
+      const sent = httpRequest({ port, host: "127.0.0.1", path, agent, headers }).end();
       const [response] = (await once(sent, "response")) as [IncomingMessage];
       return JSON.parse(await text(response)) as Seen;
     };
     const first = await get({ "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https" });
     expect(first).toMatchObject({ url: "/x", baseUrl: "/james", remoteAddress: "203.0.113.9", encrypted: true });
     expect(await get({})).toMatchObject({ remoteAddress: "127.0.0.1", encrypted: false });
+    await get({ "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https" });
+    expect(await get({}, "/other")).toMatchObject({ remoteAddress: "127.0.0.1", encrypted: false });
     agent.destroy();
   });
 });
