@@ -84,7 +84,10 @@ function mover(mount: string): (request: MountedRequest) => void {
     // A web server that tells the mount has had it taken off already.
     if (request.baseUrl !== undefined && percentDecode(request.baseUrl) === scriptName) return;
     const { url = "/" } = request;
-    remount(request, { url: partUrl(url, segments)?.[1] ?? url, baseUrl });
+    const parts = partUrl(url, segments);
+    remount(request, { url: parts?.[1] ?? url, baseUrl });
+    // The front has taken the prefix off: for its client the URL had it.
+    if (parts === null && url.startsWith("/")) request.originalUrl = baseUrl + url;
   };
 }
 

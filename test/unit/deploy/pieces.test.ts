@@ -129,6 +129,15 @@ describe("egg:Paste#static", () => {
     expect((await get("/a.txt", { HTTP_IF_NONE_MATCH: file.headers.get("etag")! })).status).toBe(304);
   });
 
+  it("sends the client on to a directory where it is for the client, whatever was taken off the URL", async () => {
+    const prefixed = `${FILES}filter-with = p\n[filter:p]\nuse = egg:PasteDeploy#prefix\nprefix = /james\n`;
+    const get = await serve(prefixed);
+    for (const uri of ["/sub", "/james/sub"]) {
+      const told = await get(uri);
+      expect([told.status, told.headers.get("location")]).toEqual([301, "/james/sub/"]);
+    }
+  });
+
   it("needs a document_root, and knows its keys", async () => {
     expect(await refusal("[app:main]\nuse = egg:Paste#static\n")).toMatch(/CONFIG_BAD_VALUE.*document_root/);
     expect(await refusal(`${FILES}document_rot = x\n`)).toMatch(/CONFIG_UNKNOWN_OPTION.*did you mean "document_root"/);
