@@ -1,5 +1,6 @@
 /** The text of a log record, by the formats of Python's logging. */
 import { escapeControls, indented } from "../log.ts";
+import { compilePercent } from "./percent.ts";
 
 export interface LogRecord {
   readonly logger: string;
@@ -29,25 +30,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
 };
 
 const NAMES: Readonly<Record<number, string>> = { 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL" };
-const DIRECTIVE = /%(?:%|\((\w+)\)([-0]*)(\d*)(?:\.(\d+))?([sdrif]))/g;
 const THOUSAND = 1000;
-
-type Field = (record: LogRecord, where: Whereabouts, date: (at: number) => string) => string | number;
-
-const FIELDS: Readonly<Record<string, Field>> = {
-  asctime: ({ at }, _where, date) => date(at),
-  created: ({ at }) => at / THOUSAND,
-  levelname: ({ level }) => levelName(level),
-  levelno: ({ level }) => level,
-  // Further lines are indented, so that none is taken for a record.
-  message: ({ message }) => indented(escapeControls(message)),
-  msecs: ({ at }) => at % THOUSAND,
-  name: ({ logger }) => logger,
-  process: () => process.pid,
-  processName: () => "MainProcess",
-  thread: (_record, { thread }) => thread,
-  threadName: (_record, { threadName }) => threadName,
-};
 
 export function levelName(level: number): string {
   return NAMES[level] ?? `Level ${level}`;
@@ -60,31 +43,21 @@ export function levelName(level: number): string {
  * @throws RangeError for what is no directive, or names a field that there is not
  */
 export function percentFormat(format: string, datefmt: string | null, where: Whereabouts): RecordFormat {
-  const parts: ((record: LogRecord) => string)[] = [];
   const date = datefmt === null ? defaultTime : strftime(datefmt);
-  let at = 0;
-  for (const match of format.matchAll(DIRECTIVE)) {
-    const [all, name, flags = "", width, precision, type] = match;
-    parts.push(literal(format.slice(at, match.index)));
-    at = match.index + all.length;
-    if (name === undefined) {
-      parts.push(() => "%");
-      continue;
-    }
-    const field = FIELDS[name];
-    if (field === undefined) {
-      throw new RangeError(`%(${name})s is no field; there are ${Object.keys(FIELDS).join(", ")}`);
-    }
-    const shape = {
-      flags,
-      width: Number(width),
-      precision: precision === undefined ? null : Number(precision),
-      type: type!,
-    };
-    parts.push((record) => shaped(field(record, where, date), shape));
-  }
-  parts.push(literal(format.slice(at)));
-  return (record) => parts.map((part) => part(record)).join("");
+  return compilePercent<LogRecord>(format, {
+    asctime: ({ at }) => date(at),
+    created: ({ at }) => at / THOUSAND,
+    levelname: ({ level }) => levelName(level),
+    levelno: ({ level }) => level,
+    // Further lines are indented, so that none is taken for a record.
+    message: ({ message }) => indented(escapeControls(message)),
+    msecs: ({ at }) => at % THOUSAND,
+    name: ({ logger }) => logger,
+    process: () => process.pid,
+    processName: () => "MainProcess",
+    thread: () => where.thread,
+    threadName: () => where.threadName,
+  });
 }
 
 /** One object a line: time, level, logger, message, process and worker. */
@@ -98,29 +71,6 @@ export function jsonFormat(where: Whereabouts): RecordFormat {
       process: process.pid,
       thread: where.threadName,
     });
-}
-
-interface Shape {
-  readonly flags: string;
-  readonly width: number;
-  readonly precision: number | null;
-  readonly type: string;
-}
-
-function shaped(value: string | number, { flags, width, precision, type }: Shape): string {
-  let text: string;
-  if (type === "d" || type === "i") text = String(Math.trunc(Number(value)));
-  else if (type === "f") text = Number(value).toFixed(precision ?? 6);
-  else text = precision === null ? String(value) : String(value).slice(0, precision);
-  if (flags.includes("-")) return text.padEnd(width);
-  return text.padStart(width, flags.includes("0") && type !== "s" ? "0" : " ");
-}
-
-/** The rest between directives. */
-function literal(text: string): () => string {
-  const stray = /%.{0,12}/.exec(text);
-  if (stray !== null) throw new RangeError(`"${stray[0]}" is no directive such as %(message)s; a percent sign is %%`);
-  return () => text;
 }
 
 const two = (number: number): string => String(number).padStart(2, "0");

@@ -19,6 +19,8 @@ describe("a % format", () => {
     ["100%% %(message)s", "100% gone"],
     ["%(created)f", (at / 1000).toFixed(6)],
     ["%(message).2s", "go"],
+    ["%(msecs).03d|%(msecs)5.3d|%(msecs)-4d|", "065|  065|65  |"],
+    ["%(name)05d", "wiki.pages"],
   ] as const)("%s", ([format, text]) => {
     expect(show(format)).toBe(text);
   });
@@ -36,6 +38,7 @@ describe("a % format", () => {
 
   it.for([
     ["%(mesage)s", /%\(mesage\)s is no field/],
+    ["%(constructor)s", /%\(constructor\)s is no field/],
     ["100% of it", /"% of it" is no directive/],
     ["%(message)x", /is no directive/],
   ] as const)("%s is refused", ([format, message]) => {
