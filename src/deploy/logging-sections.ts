@@ -6,6 +6,7 @@ import type { FormatPlan, HandlerPlan } from "../logging/handlers.ts";
 import { recordFormat } from "../logging/handlers.ts";
 import { type Literal, parseDictionary, parseTuple } from "../logging/literals.ts";
 import { LEVELS } from "../logging/record-format.ts";
+import { WHEN, isWhen } from "../logging/rotating-file.ts";
 import { didYouMean } from "../suggest.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { asBool } from "./converters.ts";
@@ -175,7 +176,6 @@ const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   SysLogHandler: ["address", "facility"],
   NullHandler: [],
 };
-const UNITS: Readonly<Record<string, string>> = { S: "s", M: "m", H: "h", D: "d", MIDNIGHT: "d" };
 const FACILITIES = [
   "kern",
   "user",
@@ -236,16 +236,21 @@ function sinkOf(reader: SectionReader, section: string): HandlerPlan["to"] {
       // As in Python: without both of them the file grows.
       return bytes === 0 || backups === 0
         ? { kind: "file", path: path() }
-        : { kind: "rotating", path: path(), bytes, backups };
+        : { kind: "rotating", path: path(), rotation: { by: "size", bytes, backups } };
     }
     case "TimedRotatingFileHandler": {
-      const when = text("when", "h");
-      const unit = UNITS[when.toUpperCase()];
-      if (unit === undefined)
-        reader.fail(section, "args", `when is "${when}"; there are ${Object.keys(UNITS).join(", ")}`);
+      const when = text("when", "h").toUpperCase();
+      if (!isWhen(when)) reader.fail(section, "args", `when is "${when}"; there are ${WHEN.join(", ")}`);
       const interval = count("interval", 1);
       if (interval === 0) reader.fail(section, "args", "interval is 0");
-      return { kind: "timed", path: path(), interval: `${interval}${unit}`, backups: count("backupCount", 0) };
+      const rotation = {
+        by: "time",
+        when,
+        interval,
+        utc: given["utc"] === true,
+        backups: count("backupCount", 0),
+      } as const;
+      return { kind: "rotating", path: path(), rotation };
     }
     default:
       return {

@@ -1,12 +1,10 @@
 /** Where log records go: the handlers of Python's logging that mean something here. */
 import { createSocket } from "node:dgram";
-import { basename, dirname } from "node:path";
-
-import { type RotatingFileStream, createStream } from "rotating-file-stream";
 
 import { type Logger, descriptorWriter } from "../log.ts";
 import { LogFile } from "./log-file.ts";
 import type { LogHandler } from "./loggers.ts";
+import { type Rotation, RotatingFile } from "./rotating-file.ts";
 import { LEVELS, type RecordFormat, type Whereabouts, jsonFormat, percentFormat } from "./record-format.ts";
 
 /** Plain data, so that it may cross to a worker. */
@@ -18,10 +16,7 @@ export interface HandlerPlan {
     | { readonly kind: "null" }
     | { readonly kind: "stream"; readonly stream: "stdout" | "stderr" }
     | { readonly kind: "file"; readonly path: string }
-    /** By size: `path.1` is the youngest of `backups`. */
-    | { readonly kind: "rotating"; readonly path: string; readonly bytes: number; readonly backups: number }
-    /** By time: `1d`, as rotating-file-stream has it. */
-    | { readonly kind: "timed"; readonly path: string; readonly interval: string; readonly backups: number }
+    | { readonly kind: "rotating"; readonly path: string; readonly rotation: Rotation }
     | { readonly kind: "syslog"; readonly host: string; readonly port: number; readonly facility: number };
 }
 
@@ -60,43 +55,17 @@ function openSink(to: HandlerPlan["to"], log: Logger): Sink {
         close: async () => file.close(),
       };
     }
-    case "rotating":
-      return rotating(to.path, { size: `${to.bytes}B`, rotate: to.backups }, log);
-    case "timed": {
-      const dated = (time: number | Date | null): string =>
-        time === null
-          ? basename(to.path)
-          : `${basename(to.path)}.${new Date(time).toISOString().slice(0, 19).replaceAll(":", "-")}`;
-      return rotating(
-        to.path,
-        { interval: to.interval, ...(to.backups > 0 ? { maxFiles: to.backups } : {}) },
-        log,
-        dated,
-      );
+    case "rotating": {
+      const file = new RotatingFile(to.path, to.rotation, log);
+      return {
+        write: (line) => file.write(line),
+        reopen: () => file.reopen(),
+        close: async () => file.close(),
+      };
     }
     case "syslog":
       return syslog(to);
   }
-}
-
-function rotating(
-  path: string,
-  options: NonNullable<Parameters<typeof createStream>[1]>,
-  log: Logger,
-  name: Parameters<typeof createStream>[0] = basename(path),
-): Sink {
-  const stream: RotatingFileStream = createStream(name, { ...options, path: dirname(path), mode: 0o640 });
-  let failing = false;
-  stream.on("error", (error: Error) => {
-    if (!failing) log.error(`${path} cannot be written: ${error.message}`);
-    failing = true;
-  });
-  return {
-    write: (line) => void stream.write(`${line}\n`),
-    // It renames its files by itself.
-    reopen: () => {},
-    close: async () => await new Promise((resolve) => void stream.end(() => resolve())),
-  };
 }
 
 /** The severities of RFC 3164, by the level of a record. */

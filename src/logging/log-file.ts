@@ -61,18 +61,23 @@ export class LogFile {
     return this.#dropped;
   }
 
+  /** Of the open file: one of that name that has another is another file. */
+  get inode(): number {
+    return fstatSync(this.#fd).ino;
+  }
+
   /** Appends `line`, which has no newline of its own. Text is written as UTF-8. */
   write(line: string): void {
     if (this.#closed) return;
     this.#lines += `${line}\n`;
-    if (this.#lines.length >= BATCH) this.#flush();
-    else this.#immediate ??= setImmediate(() => this.#flush());
+    if (this.#lines.length >= BATCH) this.flush();
+    else this.#immediate ??= setImmediate(() => this.flush());
   }
 
   /** After the file was renamed: what was written so far goes to the old one, what follows to a new one of that name. */
   reopen(): void {
     if (this.#closed) return;
-    this.#flush();
+    this.flush();
     if (DESCRIPTORS[this.#path] !== undefined) return;
     try {
       const next = open(this.#path);
@@ -83,19 +88,21 @@ export class LogFile {
       this.#log.error(`cannot reopen ${this.#path}, the old file is written on: ${(error as Error).message}`);
       return;
     }
-    if (this.#waiting.length > 0) this.#flush();
+    if (this.#waiting.length > 0) this.flush();
   }
 
   /** Writes what there is, and takes no more. */
   close(): void {
     if (this.#closed) return;
-    this.#flush();
+    this.flush();
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     if (DESCRIPTORS[this.#path] === undefined) closeSync(this.#fd);
   }
 
-  #flush(): void {
+  /** Writes at once what was gathered, as far as the file takes it. */
+  flush(): void {
+    if (this.#closed) return;
     if (this.#immediate !== null) clearImmediate(this.#immediate);
     this.#immediate = null;
     this.#gather();
@@ -135,7 +142,7 @@ export class LogFile {
   #failed(error: NodeJS.ErrnoException): void {
     this.#retry ??= setTimeout(() => {
       this.#retry = null;
-      this.#flush();
+      this.flush();
     }, RETRY).unref();
     if (this.#failing || error.code === "EAGAIN") return;
     this.#failing = true;
