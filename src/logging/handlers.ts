@@ -50,7 +50,11 @@ function openSink(to: HandlerPlan["to"], log: Logger): Sink {
     case "file": {
       const file = new LogFile(to.path, log);
       return {
-        write: (line) => file.write(line),
+        // At once: the last lines of a process that dies or hangs are those that matter.
+        write: (line) => {
+          file.write(line);
+          file.flush();
+        },
         reopen: () => file.reopen(),
         close: async () => file.close(),
       };

@@ -126,6 +126,12 @@ describe("the logging sections of Pylons' template", () => {
     expect(readFileSync(join(directory, "app.log.1"), "utf8")).toContain("before");
   });
 
+  it("write at once: a process that dies or hangs has said what it did last", () => {
+    begin(PYLONS);
+    getLogger("wiki").error("the last");
+    expect(readFileSync(join(directory, "app.log"), "utf8")).toContain("the last");
+  });
+
   it("tell whether a record would be made", () => {
     begin(PYLONS);
     expect(getLogger("wiki").isEnabledFor("DEBUG")).toBe(true);
