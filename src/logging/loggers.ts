@@ -49,7 +49,7 @@ interface Registry {
 /** An app may have another copy of this package than the server that runs it; both must see the same loggers. */
 const REGISTRY = Symbol.for("propylon.loggers");
 
-/** Without any configuration warnings go to standard error, as in Python. */
+/** Warnings for which there is no handler at all go to standard error, as in Python. A NullHandler is one. */
 const LAST_RESORT: LogHandler = {
   level: LEVELS["WARNING"]!,
   format: ({ level, logger, message }) => `${levelName(level)} ${logger}: ${message}`,
@@ -108,19 +108,19 @@ function log(name: string, level: number, message: readonly unknown[]): void {
   }
 }
 
+/** NOTSET leaves it to the next one above; of the root it means all. */
 function isEnabled(name: string, level: number): boolean {
   for (const setup of upwards(name)) if (setup.level !== null && setup.level > 0) return level >= setup.level;
-  return level >= LEVELS["WARNING"]!;
+  return level >= (registry().setups.get("")?.level ?? LEVELS["WARNING"]!);
 }
 
 function handlersOf(name: string): readonly LogHandler[] {
-  if (!hasLoggers()) return [LAST_RESORT];
   const handlers: LogHandler[] = [];
   for (const setup of upwards(name)) {
     handlers.push(...setup.handlers);
     if (!setup.propagate) break;
   }
-  return handlers;
+  return handlers.length === 0 ? [LAST_RESORT] : handlers;
 }
 
 /** The setups of a logger and of those above it, up to the root. */
