@@ -191,6 +191,7 @@ const FACILITIES = [
   "ftp",
 ];
 const FIRST_LOCAL_FACILITY = 16;
+const LAST_FACILITY = 23;
 const USER_FACILITY = 1;
 const SYSLOG_PORT = 514;
 
@@ -198,7 +199,7 @@ function sinkOf(reader: SectionReader, section: string): HandlerPlan["to"] {
   const written = reader.text(section, "class");
   if (written === undefined) reader.fail(section, undefined, '"class" is missing');
   const kind = written.replace(/^(?:logging\.)?(?:handlers\.)?/, "");
-  const parameters = PARAMETERS[kind];
+  const parameters = Object.hasOwn(PARAMETERS, kind) ? PARAMETERS[kind] : undefined;
   if (parameters === undefined) {
     const message = `there is no handler class ${written}; there are ${Object.keys(PARAMETERS).join(", ")}`;
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, reader.place(section, "class"));
@@ -277,7 +278,7 @@ function addressOf(reader: SectionReader, section: string, value: Literal | unde
   if (value === undefined) return { host: "localhost", port: SYSLOG_PORT };
   if (Array.isArray(value)) {
     const [host, port] = value as readonly Literal[];
-    if (typeof host === "string" && typeof port === "number") return { host, port };
+    if (typeof host === "string" && isWithin(port, 1, 65_535)) return { host, port };
   }
   const message =
     typeof value === "string"
@@ -288,8 +289,12 @@ function addressOf(reader: SectionReader, section: string, value: Literal | unde
 
 function facilityOf(reader: SectionReader, section: string, value: Literal | undefined): number {
   if (value === undefined) return USER_FACILITY;
-  if (typeof value === "number") return value;
+  if (isWithin(value, 0, LAST_FACILITY)) return value;
   const local = /^local([0-7])$/.exec(String(value))?.[1];
   const number = local === undefined ? FACILITIES.indexOf(String(value)) : FIRST_LOCAL_FACILITY + Number(local);
   return number === -1 ? reader.fail(section, "args", "the facility is none that syslog knows") : number;
+}
+
+function isWithin(value: Literal | undefined, least: number, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 }

@@ -83,14 +83,19 @@ const DEBUG_SEVERITY = 7;
 
 function syslog({ host, port, facility }: Extract<HandlerPlan["to"], { kind: "syslog" }>): Sink {
   const socket = createSocket("udp4");
+  let closed = false;
   socket.on("error", () => {});
   socket.unref();
   return {
     write: (line, level) => {
+      if (closed) return;
       const severity = SEVERITIES.find(([least]) => level >= least)?.[1] ?? DEBUG_SEVERITY;
       socket.send(`<${facility * 8 + severity}>${line}`, port, host, () => {});
     },
     reopen: () => {},
-    close: async () => await new Promise((resolve) => void socket.close(() => resolve())),
+    close: async () => {
+      closed = true;
+      await new Promise<void>((resolve) => void socket.close(resolve));
+    },
   };
 }

@@ -191,6 +191,10 @@ describe("handlers", () => {
     getLogger("wiki").error("lost");
     const [message] = (await heard) as [Buffer];
     expect(String(message)).toBe("<155>lost");
+    const closing = running!.close();
+    expect(() => getLogger("wiki").error("too late")).not.toThrow();
+    await closing;
+    running = undefined;
     server.close();
   });
 
@@ -240,6 +244,26 @@ describe("a fault in the logging sections", () => {
       /when is "W0"; there are S, M, H, D, MIDNIGHT/,
     ],
     ["too many arguments", PYLONS.replace("'a')", "'a', 'b', 'c', 'd')"), /there are 4 at most/],
+    ["a class that is none", PYLONS.replace("FileHandler", "constructor"), /there is no handler class constructor/],
+    ...["('localhost', 70000)", "('localhost', 0)", "('localhost', 5.5)"].map(
+      (address) =>
+        [
+          `the address ${address}`,
+          PYLONS.replace("FileHandler", "SysLogHandler").replace(/args = .*/, `args = (${address},)`),
+          /CONFIG_NOT_SUPPORTED.*the address is a host and a port/,
+        ] as const,
+    ),
+    ...["24", "-1", "1.5", "'main'"].map(
+      (facility) =>
+        [
+          `the facility ${facility}`,
+          PYLONS.replace("FileHandler", "SysLogHandler").replace(
+            /args = .*/,
+            `args = (('localhost', 514), ${facility})`,
+          ),
+          /the facility is none/,
+        ] as const,
+    ),
     [
       "a socket of syslog",
       PYLONS.replace("FileHandler", "SysLogHandler").replace(/args = .*/, "args = ('/dev/log',)"),
