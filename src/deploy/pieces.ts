@@ -94,7 +94,14 @@ export const errorCatcherFilter: FilterPiece = async (app, globalConf, localConf
 };
 
 const TRANSLOGGER_KEYS = ["format", "logger_name", "logging_level", "setup_console_handler", "set_logger_level"];
-const METHODS = { debug: "debug", info: "info", warn: "warning", warning: "warning", error: "error" } as const;
+const METHODS = {
+  debug: "debug",
+  info: "info",
+  warn: "warning",
+  warning: "warning",
+  error: "error",
+  critical: "critical",
+} as const;
 
 /**
  * `format`, `logger_name` (wsgi), `logging_level` (INFO). Without logging sections the lines are propylon's own, on
