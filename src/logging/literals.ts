@@ -5,7 +5,11 @@ export type Literal = string | number | boolean | null | { readonly stream: "std
 
 const TOKEN =
   /\s*(?:(?<text>[rub]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))|(?<number>[+-]?\d+(?:\.\d+)?)|(?<name>[A-Za-z_][\w.]*)|(?<mark>[()[\]{},:=]))/sy;
-const ESCAPES: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", "0": "\0" };
+/** After a backslash; before any other character it stands for itself. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  ...{ n: "\n", t: "\t", r: "\r", "0": "\0" },
+  ...{ "\\": "\\", "'": "'", '"': '"', "\n": "" },
+};
 const NAMES: Readonly<Record<string, Literal>> = {
   True: true,
   False: false,
@@ -111,5 +115,5 @@ class Reader {
 function unquoted(text: string): string {
   const raw = text.startsWith("r");
   const body = text.slice(/^[rub]/.test(text) ? 2 : 1, -1);
-  return raw ? body : body.replace(/\\(.)/gs, (_all, character: string) => ESCAPES[character] ?? character);
+  return raw ? body : body.replace(/\\(.)/gs, (all, character: string) => ESCAPES[character] ?? all);
 }

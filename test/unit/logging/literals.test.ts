@@ -12,6 +12,7 @@ describe("a tuple of Python", () => {
     [`("it's", 'a "b"', r'C:\\new', u'x', 'tab\\there')`, ["it's", 'a "b"', "C:\\new", "x", "tab\there"]],
     ["(('localhost', 514), -1, +2, 1.5, True, False, None)", [["localhost", 514], -1, 2, 1.5, true, false, null]],
     ["('a'),", undefined],
+    [String.raw`('logs\dev.log', 'it\'s', "\"", 'a\\b')`, [String.raw`logs\dev.log`, "it's", '"', String.raw`a\b`]],
     ["['a', ['b']]", ["a", ["b"]]],
     ["(('a'),)", ["a"]],
   ] as const)("%s", ([text, value]) => {
