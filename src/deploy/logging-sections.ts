@@ -13,8 +13,13 @@ import { asBool } from "./converters.ts";
 
 /** All of it, as plain data. */
 export interface LoggingPlan {
-  readonly handlers: readonly HandlerPlan[];
+  readonly handlers: readonly PlacedHandler[];
   readonly loggers: readonly LoggerPlan[];
+}
+
+export interface PlacedHandler extends HandlerPlan {
+  /** Where its arguments are. */
+  readonly place: ConfigPlace;
 }
 
 export interface LoggerPlan {
@@ -138,7 +143,7 @@ function formatOf(reader: SectionReader, section: string): FormatPlan {
   return plan;
 }
 
-function handlerOf(reader: SectionReader, name: string, formats: ReadonlyMap<string, FormatPlan>): HandlerPlan {
+function handlerOf(reader: SectionReader, name: string, formats: ReadonlyMap<string, FormatPlan>): PlacedHandler {
   const section = `handler_${name}`;
   reader.need(section, "handlers");
   const formatter = reader.text(section, "formatter") ?? "";
@@ -146,7 +151,8 @@ function handlerOf(reader: SectionReader, name: string, formats: ReadonlyMap<str
   if (format === undefined) {
     reader.fail(section, "formatter", `there is no formatter "${formatter}"${didYouMean(formatter, formats.keys())}`);
   }
-  return { name, level: reader.level(section) ?? 0, format, to: sinkOf(reader, section) };
+  const place = reader.place(section, "args");
+  return { name, level: reader.level(section) ?? 0, format, to: sinkOf(reader, section), place };
 }
 
 function loggerOf(reader: SectionReader, name: string, known: ReadonlySet<string>): LoggerPlan {

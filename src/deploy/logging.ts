@@ -48,8 +48,8 @@ export function startLogging(plan: LoggingPlan | null, worker: number, log: Logg
     try {
       handlers.set(handler.name, openHandler(handler, where, log));
     } catch (error) {
-      const message = `the handler "${handler.name}" cannot be opened: ${(error as Error).message}`;
-      throw new ConfigError("CONFIG_BAD_VALUE", message, { section: `handler_${handler.name}` }, { cause: error });
+      const message = `its file cannot be opened: ${(error as Error).message}`;
+      throw new ConfigError("CONFIG_BAD_VALUE", message, handler.place, { cause: error });
     }
   }
   const setups = plan.loggers.map(({ name, level, handlers: names, propagate }): [string, LoggerSetup] => [

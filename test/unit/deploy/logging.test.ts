@@ -275,9 +275,9 @@ describe("a fault in the logging sections", () => {
     expect(existsSync(join(directory, "app.log"))).toBe(false);
   });
 
-  it("of a file that cannot be opened names the handler", () => {
+  it("of a file that cannot be opened says where its handler stands", () => {
     expect(refusal(PYLONS.replace("%(here)s/app.log", "%(here)s/none/app.log"))).toMatch(
-      /CONFIG_BAD_VALUE.*handler_console/,
+      /CONFIG_BAD_VALUE: .*app\.ini:\d+ \[handler_console\] args: its file cannot be opened: ENOENT/,
     );
   });
 
