@@ -17,6 +17,9 @@ const NAMES: Readonly<Record<string, Literal>> = {
   "sys.stdout": { stream: "stdout" },
   "sys.stderr": { stream: "stderr" },
 };
+/** The constants of Python's logging that its documentation has in `args`. */
+const SYSLOG_PORT = /^(?:logging\.)?handlers\.SYSLOG_UDP_PORT$/;
+const SYSLOG_FACILITY = /^(?:logging\.)?handlers\.SysLogHandler\.LOG_([A-Z]+\d?)$/;
 
 type Token = { readonly value: Literal } | { readonly mark: string } | { readonly name: string };
 
@@ -52,7 +55,7 @@ class Reader {
       if (quoted !== undefined) this.#tokens.push({ value: unquoted(quoted) });
       else if (number !== undefined) this.#tokens.push({ value: Number(number) });
       else if (mark !== undefined) this.#tokens.push({ mark });
-      else this.#tokens.push(Object.hasOwn(NAMES, name!) ? { value: NAMES[name!]! } : { name: name! });
+      else this.#tokens.push(named(name!));
     }
   }
 
@@ -110,6 +113,13 @@ class Reader {
   #expect(mark: string): void {
     if (!this.#take(mark)) throw new SyntaxError(`${mark} is missing`);
   }
+}
+
+function named(name: string): Token {
+  if (Object.hasOwn(NAMES, name)) return { value: NAMES[name]! };
+  if (SYSLOG_PORT.test(name)) return { value: 514 };
+  const facility = SYSLOG_FACILITY.exec(name)?.[1];
+  return facility === undefined ? { name } : { value: facility.toLowerCase() };
 }
 
 function unquoted(text: string): string {

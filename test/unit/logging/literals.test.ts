@@ -13,6 +13,7 @@ describe("a tuple of Python", () => {
     ["(('localhost', 514), -1, +2, 1.5, True, False, None)", [["localhost", 514], -1, 2, 1.5, true, false, null]],
     ["('a'),", undefined],
     [String.raw`('logs\dev.log', 'it\'s', "\"", 'a\\b')`, [String.raw`logs\dev.log`, "it's", '"', String.raw`a\b`]],
+    ["(('a', handlers.SYSLOG_UDP_PORT), handlers.SysLogHandler.LOG_LOCAL3)", [["a", 514], "local3"]],
     ["['a', ['b']]", ["a", ["b"]]],
     ["(('a'),)", ["a"]],
   ] as const)("%s", ([text, value]) => {
