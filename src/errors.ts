@@ -156,7 +156,8 @@ export class ListenError extends Error {
   }
 }
 
-function describePlace(place: ConfigPlace): string {
+/** `app.ini:7 [app:main] key: `, as far as it is known; for what is said in front of it. */
+export function describePlace(place: ConfigPlace): string {
   const parts: string[] = [];
   if (place.file !== undefined) parts.push(place.line === undefined ? place.file : `${place.file}:${place.line}`);
   if (place.section !== undefined) parts.push(`[${place.section}]`);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError, describePlace } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Conf, Kind } from "./context.ts";
@@ -236,10 +236,10 @@ export class ConfigFile {
     return Object.hasOwn(this.#defaults, key) || (Object.hasOwn(inherited, key) && !Object.hasOwn(caller, key));
   }
 
-  #warnHidden({ file, line, section }: ConfigPlace, key: string): void {
+  #warnHidden(place: ConfigPlace, key: string): void {
     const hider = Object.hasOwn(this.#defaults, key) ? "[DEFAULT]" : "the file that names this one";
     const advice = `write "set ${key} = …" to change it for this section`;
-    const message = `${file}:${line} [${section}] ${key}: has no effect, because ${hider} has the same key; ${advice}`;
+    const message = `${describePlace({ ...place, key })}has no effect, because ${hider} has the same key; ${advice}`;
     this.#surroundings.log.warn(message);
   }
 }

@@ -6,6 +6,7 @@ import type { Dispatcher, ExchangeRecord } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
 import { Gateway } from "../gateway/server.ts";
 import type { Logger } from "../log.ts";
+import { withEnviron } from "../modes/environ.ts";
 import { singleMode } from "../modes/single.ts";
 import { REQUESTS_SHOWN } from "../report.ts";
 import type { ServiceReport } from "../supervisor/serve-under-supervisor.ts";
@@ -55,7 +56,11 @@ export async function openGateway(
   let accessLog = bound === undefined ? openAccessLog(plan, log) : null;
   const logged = settings.process.accessLog !== undefined;
   const write = logged ? (record: ExchangeRecord): void => accessLog?.write(record) : undefined;
-  const gateway = new Gateway({ dispatcher, protocol, options: settings.gateway, log, accessLog: write });
+  const { environ } = settings.app;
+  const gateway = new Gateway({
+    dispatcher: environ === undefined ? dispatcher : withEnviron(dispatcher, environ),
+    ...{ protocol, options: settings.gateway, log, accessLog: write },
+  });
   gateway.listen(address);
   try {
     await once(gateway, "listening");

@@ -277,7 +277,12 @@ function argumentsOf(reader: SectionReader, section: string, parameters: readonl
   for (const name of Object.keys(named)) {
     if (!parameters.includes(name)) reader.fail(section, "kwargs", `"${name}" is none of ${parameters.join(", ")}`);
   }
-  return { ...Object.fromEntries(positional.map((value, i) => [parameters[i]!, value])), ...named };
+  const given = { ...Object.fromEntries(positional.map((value, i) => [parameters[i]!, value])), ...named };
+  const { encoding = null } = given;
+  if (encoding !== null && !/^utf-?8$/i.test(String(encoding))) {
+    reader.fail(section, "args", `the encoding is always utf-8, not ${JSON.stringify(encoding)}`);
+  }
+  return given;
 }
 
 function addressOf(reader: SectionReader, section: string, value: Literal | undefined): { host: string; port: number } {

@@ -8,6 +8,12 @@ import { type OptionScope, type ServerOption, row } from "./option-row.ts";
 import { POOL_OPTIONS, type PoolOptions, PROCESS_OPTIONS, type ProcessOptions } from "./worker-options.ts";
 import { didYouMean } from "../suggest.ts";
 
+/** Of the gateway's options those that flup has under another name. */
+const FLUP_NAMES: Readonly<Record<string, readonly string[]>> = {
+  allowedClients: ["allowedServers"],
+  requestTimeout: ["timeout"],
+};
+
 /** flup's and Paste's keys keep their spelling; all others are written in snake_case. */
 export const SERVER_OPTIONS: readonly ServerOption[] = [
   row({
@@ -52,10 +58,13 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     ...{ name: "maxResponseHeader", kind: "bytes", scope: "app", default: 65_536, min: 1 },
     about: "a response head; a larger one is answered 500",
   }),
-  ...Object.entries(GATEWAY_OPTIONS).map(([name, option]: [string, OptionRow]) => {
-    const aliases = name === "allowedClients" ? ["allowedServers"] : [];
-    return row({ name, ...option, aliases, scope: "gateway" });
+  row({
+    ...{ name: "environ", key: "environ.*", kind: "text", scope: "app" },
+    about: "`environ.NAME = value` sets that variable in each request, whatever the web server sends",
   }),
+  ...Object.entries(GATEWAY_OPTIONS).map(([name, option]: [string, OptionRow]) =>
+    row({ name, ...option, aliases: FLUP_NAMES[name] ?? [], scope: "gateway" }),
+  ),
   ...POOL_OPTIONS,
   ...PROCESS_OPTIONS,
 ];
@@ -78,6 +87,8 @@ export interface ServerSettings {
     readonly requestContext?: boolean;
     readonly conflictingHeaders?: "merge" | "drop" | "refuse";
     readonly maxResponseHeader?: number;
+    /** Variables over those of each request. */
+    readonly environ?: Readonly<Record<string, string>>;
   };
   readonly gateway: Partial<GatewayOptions>;
   readonly pool: PoolOptions;
@@ -104,7 +115,14 @@ export function readServerSettings(
     process: {},
   };
   const known = SERVER_OPTIONS.filter(({ scope }) => scopes.includes(scope));
+  const environ: Record<string, string> = {};
   for (const [key, text] of Object.entries(localConf)) {
+    const [, variable] = /^environ\.(.*)$/.exec(key) ?? [];
+    if (variable !== undefined && scopes.includes("app")) {
+      environ[checkVariable(variable, placeOf(key))] = text;
+      settings.app["environ"] = environ;
+      continue;
+    }
     const option = known.find((option) => option.key === key || option.aliases.includes(key));
     if (option === undefined) {
       const spellings = known.flatMap(({ key, aliases }) => aliases.concat(key));
@@ -118,6 +136,12 @@ export function readServerSettings(
     target[option.name] = convert(option, text, placeOf(key));
   }
   return settings;
+}
+
+/** What an app finds in `req.cgi`. */
+function checkVariable(name: string, place: ReturnType<FactoryAid["placeOf"]>): string {
+  if (/^[A-Za-z0-9_]{1,256}$/.test(name)) return name;
+  throw new ConfigError("CONFIG_BAD_VALUE", `"${name}" is no name of a variable, such as environ.HTTPS`, place);
 }
 
 function convert(option: ServerOption, text: string, place: ReturnType<FactoryAid["placeOf"]>): unknown {

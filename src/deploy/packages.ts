@@ -96,7 +96,7 @@ export function findPackage(request: PackageRequest): InstalledPackage {
     const modules = join(directory, "node_modules");
     searched.push(modules);
     for (const name of candidates(modules, request)) {
-      const found = readPackage(join(modules, name));
+      const found = readPackage(join(modules, name), request.place);
       if (found !== undefined) return found;
     }
     for (const name of listPackages(modules)) seen.add(name);
@@ -130,12 +130,22 @@ function listPackages(modules: string): string[] {
   );
 }
 
-function readPackage(directory: string): InstalledPackage | undefined {
-  let content: unknown;
+/** @throws ConfigError of the `place`, if there is one, for a package.json that is none; else it counts as missing. */
+function readPackage(directory: string, place?: ConfigPlace): InstalledPackage | undefined {
+  const file = join(directory, "package.json");
+  let text: string;
   try {
-    content = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+    text = readFileSync(file, "utf8");
   } catch {
     return undefined;
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    if (place === undefined) return undefined;
+    const message = `${file} is no JSON: ${(error as Error).message}`;
+    throw new ConfigError("CONFIG_NO_PACKAGE", message, place, { cause: error });
   }
   if (typeof content !== "object" || content === null) return undefined;
   const { name, propylon } = content as { name?: unknown; propylon?: unknown };

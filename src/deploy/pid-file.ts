@@ -1,5 +1,5 @@
 /** The file with the supervisor's process id: there while it serves. */
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 
 import { ConfigError, ListenError } from "../errors.ts";
@@ -26,19 +26,27 @@ export class PidFile {
     this.#path = resolve(path);
     this.#temporary = `${this.#path}.${process.pid}.${++made}`;
     this.#attempt(() => {
-      const other = servingPid(this.#path);
-      if (other !== null && other !== process.pid) {
-        throw new ListenError("LISTEN_IN_USE", `pid_file ${this.#path} is that of process ${other}, which is serving`);
-      }
+      this.#refuseAnother();
       rmSync(this.#temporary, { force: true });
       writeFileSync(this.#temporary, `${process.pid}\n`, { flag: "wx" });
       chmodSync(this.#temporary, MODE);
     });
   }
 
-  /** From now on it is there, until `release` or the end of this process. */
+  /**
+   * From now on it is there, until `release` or the end of this process. Of two servers that start at the same time one
+   * gets it: a link takes no name that is taken.
+   *
+   * @throws as the constructor
+   */
   publish(): void {
-    this.#attempt(() => renameSync(this.#temporary, this.#path));
+    this.#attempt(() => {
+      while (!this.#link()) {
+        this.#refuseAnother();
+        rmSync(this.#path, { force: true });
+      }
+      rmSync(this.#temporary);
+    });
     process.on("exit", this.#release);
   }
 
@@ -50,6 +58,23 @@ export class PidFile {
       if (pidIn(this.#path) === process.pid) rmSync(this.#path);
     } catch {
       // A directory that is no longer writable: the next start sees that the process is gone.
+    }
+  }
+
+  #refuseAnother(): void {
+    const other = servingPid(this.#path);
+    if (other === null || other === process.pid) return;
+    throw new ListenError("LISTEN_IN_USE", `pid_file ${this.#path} is that of process ${other}, which is serving`);
+  }
+
+  /** False if there is such a file. */
+  #link(): boolean {
+    try {
+      linkSync(this.#temporary, this.#path);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      throw error;
     }
   }
 

@@ -1,11 +1,12 @@
 /** Paste's own apps and filters, as a configuration calls them: `egg:Paste#urlmap`, `egg:PasteDeploy#prefix` and the like. */
+import { existsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 
 import serveStatic from "serve-static";
 
 import type { NodeHandler } from "../app/handler.ts";
 import { nodeHandler } from "../app/node-handler.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, describePlace } from "../errors.ts";
 import { cascade } from "../middleware/cascade.ts";
 import { getLogger, hasLoggers } from "../logging/loggers.ts";
 import { type PrefixOptions, prefix } from "../middleware/prefix.ts";
@@ -32,6 +33,9 @@ export const staticApp: AppPiece = (globalConf, localConf, aid) => {
   const { document_root: root, cache_max_age: age } = localConf;
   if (root === undefined) throw new ConfigError("CONFIG_BAD_VALUE", "document_root is missing", aid.placeOf());
   const directory = isAbsolute(root) ? root : resolve(globalConf["here"] ?? ".", root);
+  if (!existsSync(directory)) {
+    aid.log.warn(`${describePlace(aid.placeOf("document_root"))}there is no directory ${directory}`);
+  }
   const maxAge = age === undefined ? 0 : asInt(age, aid.placeOf("cache_max_age")) * 1000;
   const serve = serveStatic(directory, { maxAge, fallthrough: true });
   return async (request, response) => {
@@ -149,8 +153,8 @@ export const prefixFilter: FilterPiece = async (app, _globalConf, localConf, aid
   const believes = asBool(translates ?? true, aid.placeOf("translate_forwarded_server"));
   const trustedProxies = believes ? trusted(localConf["trusted_proxies"], aid) : [];
   if (believes && translates !== undefined && localConf["trusted_proxies"] === undefined) {
-    const { file, line, section } = aid.placeOf("translate_forwarded_server");
-    aid.log.warn(`${file}:${line} [${section}] forwarded headers count only from trusted_proxies, and there are none`);
+    const place = describePlace(aid.placeOf("translate_forwarded_server"));
+    aid.log.warn(`${place}forwarded headers count only from trusted_proxies, and there are none`);
   }
   const options: PrefixOptions = {
     ...(mount === undefined ? {} : { prefix: mount }),

@@ -1,7 +1,7 @@
 /** What a [server:…] section asks for, as plain data: it is made once and sent to every process that serves it. */
 import { availableParallelism } from "node:os";
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError, describePlace } from "../errors.ts";
 import type { ProtocolName } from "../exchange.ts";
 import { type ListenAddress, isPrivate } from "../gateway/listen-address.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
@@ -77,8 +77,9 @@ function asksForDebug(globalConf: Conf, { app }: ServerSettings, { placeOf }: Fa
 /** A stack tells a stranger where to look for more. */
 function showsFaults(address: ListenAddress, { log, placeOf }: FactoryAid): boolean {
   if (isPrivate(address)) return true;
-  const { file, line, section } = placeOf();
-  log.warn(`${file}:${line} [${section}] debug: shows no stacks, since others than this machine can reach the server`);
+  log.warn(
+    `${describePlace({ ...placeOf(), key: "debug" })}shows no stacks, since others than this machine can reach the server`,
+  );
   return false;
 }
 
@@ -170,6 +171,5 @@ function warnOfNoEffect(mode: Mode, { pool, process }: ServerSettings, { log, pl
   );
   if (idle.length === 0) return;
   const keys = SERVER_OPTIONS.filter(({ name }) => idle.includes(name)).map(({ key }) => key);
-  const { file, line, section } = placeOf();
-  log.warn(`${file}:${line} [${section}] ${keys.join(", ")}: no effect in the ${mode} mode`);
+  log.warn(`${describePlace({ ...placeOf(), key: keys.join(", ") })}no effect in the ${mode} mode`);
 }

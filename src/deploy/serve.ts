@@ -69,6 +69,10 @@ function asConfiguration(options: ServeOptions): Record<string, string> {
   const conf: Record<string, string> = {};
   for (const [name, value] of Object.entries(options)) {
     if (OWN.has(name) || value === undefined) continue;
+    if (name === "environ") {
+      for (const [variable, text] of Object.entries(value as object)) conf[`environ.${variable}`] = String(text);
+      continue;
+    }
     const option = SERVER_OPTIONS.find((option) => option.name === name);
     if (option === undefined) {
       const known = [...OWN, ...SERVER_OPTIONS.map(({ name }) => name)];

@@ -1,4 +1,5 @@
 /** How contexts come to lie round and over one another. */
+import { describePlace } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { EvaluatedSection } from "./config-file.ts";
 import type { Context, WrappedContext } from "./context.ts";
@@ -33,8 +34,7 @@ export function overlay(
   const { place } = section;
   if (used.type === "wrapped" && used.by !== "filter-with") {
     for (const key of options.keys()) {
-      const { file, line } = section.keys.get(key) ?? place;
-      log.warn(`${file}:${line} [${place.section}] ${key}: has no effect on a used ${used.by}`);
+      log.warn(`${describePlace({ ...(section.keys.get(key) ?? place), key })}has no effect on a used ${used.by}`);
     }
     return { ...used, globalConf, place };
   }

@@ -28,7 +28,12 @@ export function jsonString(value: string): string {
     const bytes = Buffer.from(text, "latin1");
     if (isUtf8(bytes)) text = bytes.toString("utf8");
   }
-  return JSON.stringify(text).replace(UNSAFE_IN_JSON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return safeJson(text);
+}
+
+/** As JSON, without what speaks to a terminal. */
+export function safeJson(value: unknown): string {
+  return JSON.stringify(value).replace(UNSAFE_IN_JSON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function bounded(value: string): string {

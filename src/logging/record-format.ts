@@ -1,5 +1,6 @@
 /** The text of a log record, by the formats of Python's logging. */
 import { escapeControls, indented } from "../log.ts";
+import { safeJson } from "./escape.ts";
 import { compilePercent } from "./percent.ts";
 
 export interface LogRecord {
@@ -63,7 +64,7 @@ export function percentFormat(format: string, datefmt: string | null, where: Whe
 /** One object a line: time, level, logger, message, process and worker. */
 export function jsonFormat(where: Whereabouts): RecordFormat {
   return ({ at, level, logger, message }) =>
-    JSON.stringify({
+    safeJson({
       time: new Date(at).toISOString(),
       level: levelName(level),
       logger,

@@ -44,7 +44,10 @@ export function errorCatcher(
       const stack = textOf(asError(error));
       log.error(`${request.method} ${request.url}: ${stack}`);
       for (const name of response.getHeaderNames()) response.removeHeader(name);
-      response.writeHead(500, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" });
+      response.writeHead(500, "Internal Server Error", {
+        "content-type": "text/plain; charset=utf-8",
+        "x-content-type-options": "nosniff",
+      });
       return response.end(`500 Internal Server Error\n${debug && isHere(request) ? `\n${stack}\n` : ""}`);
     }
   };

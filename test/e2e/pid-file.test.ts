@@ -1,6 +1,9 @@
 /** The file by which service managers know the supervisor. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { afterEach, describe, expect, it } from "vitest";
@@ -27,5 +30,32 @@ describe("pid_file", () => {
     while (server.process.exitCode === null) await sleep(20);
     expect(server.process.exitCode).toBe(0);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it("goes to one of two servers that start at the same time", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "propylon-pid-"));
+    const path = join(directory, "app.pid");
+    const module = new URL("../../dist/deploy/pid-file.js", import.meta.url).href;
+    const race = `import { PidFile } from ${JSON.stringify(module)};
+      const file = new PidFile(${JSON.stringify(path)});
+      process.stdout.write("ready\\n");
+      process.stdin.once("data", () => { try { file.publish(); console.log("has it"); } catch (error) { console.log(error.code); } });
+      process.stdin.once("end", () => { file.release(); process.exit(); });`;
+    const servers = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ["--input-type=module", "-e", race, "propylon.js"], {
+        stdio: ["pipe", "pipe", "inherit"],
+      }),
+    );
+    await Promise.all(servers.map(async ({ stdout }) => await once(stdout, "data")));
+    const said = servers.map(async ({ stdin, stdout }) => {
+      stdin.write("go\n");
+      const [told] = (await once(stdout, "data")) as [Buffer];
+      return String(told).trim();
+    });
+    expect((await Promise.all(said)).sort()).toEqual(["LISTEN_IN_USE", "LISTEN_IN_USE", "LISTEN_IN_USE", "has it"]);
+    for (const { stdin } of servers) stdin.end();
+    await Promise.all(servers.map(async (server) => await once(server, "exit")));
+    expect(await readdir(directory)).toEqual([]);
+    await rm(directory, { recursive: true });
   });
 });

@@ -48,6 +48,13 @@ function faultOf(text: string, options: DescribeOptions & { kind?: "app" | "filt
 }
 
 describe("describe", () => {
+  it("names a package.json that is none, of the package that is asked for", () => {
+    write("node_modules/garbled/package.json", '{ "name": ');
+    expect(() => describeText("[app:main]\nuse = egg:garbled\n")).toThrow(
+      /^CONFIG_NO_PACKAGE: .*:2 \[app:main\] use: .*garbled\/package\.json is no JSON: /,
+    );
+  });
+
   it("says where the section and each of its keys stand", () => {
     const context = describeText("\n[app:main]\nuse = package:wiki\n\n# note\na = 1\nget b = here\n");
     expect(context.place).toMatchObject({ section: "app:main", line: 2 });

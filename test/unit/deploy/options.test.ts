@@ -68,10 +68,18 @@ describe("readServerSettings", () => {
   });
 
   it("knows flup's spellings", () => {
-    expect(read({ scriptName: "/james", allowedServers: "127.0.0.1" })).toMatchObject({
+    expect(read({ scriptName: "/james", allowedServers: "127.0.0.1", timeout: "30" })).toMatchObject({
       app: { mount: "/james" },
-      gateway: { allowedClients: ["127.0.0.1"] },
+      gateway: { allowedClients: ["127.0.0.1"], requestTimeout: 30_000 },
     });
+  });
+
+  it("collects the variables of environ", () => {
+    expect(read({ "environ.HTTPS": "on", "environ.REMOTE_USER": "bot" }).app).toEqual({
+      environ: { HTTPS: "on", REMOTE_USER: "bot" },
+    });
+    expect(faultOf({ "environ.": "x" })).toMatchObject({ code: "CONFIG_BAD_VALUE" });
+    expect(faultOf({ "environ.A-B": "x" }).message).toContain('"A-B" is no name of a variable');
   });
 
   it("refuses two spellings of one option", () => {

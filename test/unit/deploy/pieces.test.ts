@@ -280,7 +280,7 @@ describe("egg:PasteDeploy#config and #prefix", () => {
   it("say that forwarded headers need trusted proxies", async () => {
     await serve(prefixed("translate_forwarded_server = true\n"));
     expect(logged.join()).toMatch(
-      /app\.ini:\d+ \[filter:proxy-prefix\] forwarded headers count only from trusted_proxies/,
+      /app\.ini:\d+ \[filter:proxy-prefix\] translate_forwarded_server: forwarded headers count only from trusted_proxies/,
     );
   });
 

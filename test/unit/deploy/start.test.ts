@@ -30,6 +30,7 @@ beforeAll(() => {
     join(directory, "app.cjs"),
     `exports.makeApp = (globalConf, localConf) => (req, res) => {
        if (req.url === "/throw") throw new Error("thrown");
+       if (req.url === "/cgi") return res.end(req.cgi.REMOTE_USER + " " + req.cgi.NOTE + " " + req.socket.encrypted);
        res.end(localConf.greeting + " " + req.baseUrl + "|" + req.url);
      };
      exports.fetchApp = { fetch: (request) => new Response("fetched " + new URL(request.url).pathname) };`,
@@ -121,6 +122,14 @@ describe("start", () => {
     expect(warnings.filter((line) => line.includes("[server:main]"))).toEqual(
       shown ? [] : [expect.stringMatching(/app\.ini:1 \[server:main\] debug: shows no stacks, since others/)],
     );
+  });
+
+  it("lays the variables of environ over those of each request", async () => {
+    await startText(
+      "use = egg:propylon#fcgi\nsocket = %(here)s/e.sock\nenviron.REMOTE_USER = bot\nenviron.NOTE = é\nenviron.HTTPS = on",
+    );
+    const answer = await fastCgiRequest({ path: join(directory, "e.sock") }, { params: params("/cgi") });
+    expect(await text(answer.body)).toBe(`bot ${Buffer.from("é").toString("latin1")} true`);
   });
 
   it("gives variables to server and app", async () => {
