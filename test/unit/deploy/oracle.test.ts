@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appConfig, loadApp, loadFilter, loadServer } from "../../../src/deploy/load.ts";
 import type { DescribeOptions } from "../../../src/deploy/loader.ts";
 import { ConfigError } from "../../../src/errors.ts";
+import { silentLogger } from "../../../src/log.ts";
 
 interface Operation {
   readonly call: "loadapp" | "loadserver" | "loadfilter" | "appconfig";
@@ -36,30 +37,42 @@ const CODES: Record<string, readonly string[]> = {
   DuplicateOptionError: ["CONFIG_DUPLICATE"],
   MissingSectionHeaderError: ["CONFIG_SYNTAX"],
   ParsingError: ["CONFIG_SYNTAX"],
-  RecursionError: ["CONFIG_LOOP"],
   AttributeError: ["APP_WRONG_EXPORT"],
   ModuleNotFoundError: ["APP_LOAD_FAILED"],
   TypeError: ["APP_LOAD_FAILED"],
 };
 
-/** Where we differ from PasteDeploy on purpose. Key: case and number of the operation. */
-const DIFFERENCES: Record<string, { readonly reason: string; readonly expect: unknown }> = {
-  "12-global-conf-arg/1": {
-    reason: "the caller wins over [DEFAULT] in %(name)s as it does in globalConf",
-    expect: { local_conf: { a: "8080", b: "from-call" } },
-  },
-  "13-global-conf-hides-local/1": {
-    reason: "a variable of the caller takes no option away from a section",
-    expect: { tree: { local_conf: { host: "0.0.0.0", port: "5000" } } },
-  },
+/** One row of the table in docs/paste.md: how propylon differs from PasteDeploy in an operation, and why. */
+interface Difference {
+  readonly here: string;
+  readonly why: string;
+}
+
+/** By case and number of the operation. */
+const DOCUMENTED: ReadonlyMap<string, Difference> = new Map(
+  readFileSync(new URL("../../../docs/paste.md", import.meta.url), "utf8")
+    .split("\n")
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .flatMap(([, , , here = "", why = "", operations = ""]) =>
+      Array.from(operations.matchAll(/`(\d\d-[\w-]+\/\d+)`/g), ([, name]): [string, Difference] => [
+        name!,
+        { here, why },
+      ]),
+    ),
+);
+
+/** What comes of these operations instead: another result, another error, or the same with a warning. */
+const DIFFERENCES: Readonly<Record<string, { result?: object; code?: string; warning?: RegExp }>> = {
+  "03-local-shadowed-by-default/0": { warning: /\.ini:\d+ \[app:main\] debug: has no effect.*write "set debug = …"/ },
+  "12-global-conf-arg/1": { result: { local_conf: { a: "8080", b: "from-call" } } },
+  "13-global-conf-hides-local/1": { result: { tree: { local_conf: { host: "0.0.0.0", port: "5000" } } } },
   "31-filter-with-through-use/0": {
-    reason: "options over a section with filter-with reach what the filter wraps",
-    expect: { tree: { factory: "f1", app: { factory: "main", local_conf: { x: "outer" } } } },
+    result: { tree: { factory: "f1", app: { factory: "main", local_conf: { x: "outer" } } } },
   },
-  "31-filter-with-through-use/2": {
-    reason: "filter-with over filter-with gives an app",
-    expect: { order: ["filter:f2", "filter:f1", "app:main"] },
-  },
+  "31-filter-with-through-use/2": { result: { order: ["filter:f2", "filter:f1", "app:main"] } },
+  "43-loop/0": { code: "CONFIG_LOOP" },
+  "51-use-a-pipeline/0": { warning: /\.ini:\d+ \[app:\w+\] \w+: has no effect on a used pipeline/ },
+  "51-use-a-pipeline/1": { warning: /\.ini:\d+ \[app:\w+\] \w+: has no effect on a used filter-app/ },
 };
 
 const source = new URL("../../vectors/oracle/cases/", import.meta.url);
@@ -75,8 +88,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-async function perform(operation: Operation, uri: string): Promise<unknown> {
+async function perform(operation: Operation, uri: string, warnings: string[] = []): Promise<unknown> {
   const options: DescribeOptions = {
+    log: { ...silentLogger, warn: (message) => void warnings.push(message) },
     name: operation.name,
     relativeTo: operation.relative_to === false ? undefined : directory,
     globalConf: operation.global_conf,
@@ -118,24 +132,38 @@ for (const file of files) {
   describe(`PasteDeploy ${name}: ${about}`, () => {
     for (const [number, operation] of ops.entries()) {
       const uri = operation.uri ?? `config:${name}.ini`;
-      const difference = DIFFERENCES[`${name}/${number}`];
+      const key = `${name}/${number}`;
+      const difference = DIFFERENCES[key];
       const variables = operation.global_conf === undefined ? "" : ` with ${JSON.stringify(operation.global_conf)}`;
       const what = `${operation.call} ${uri}${operation.name === undefined ? "" : ` as ${operation.name}`}${variables}`;
-      it(difference === undefined ? `${what} is the same` : `${what} differs: ${difference.reason}`, async () => {
-        if (difference !== undefined) {
-          expect(await perform(operation, uri)).toMatchObject(difference.expect as object);
-          return;
-        }
-        const wanted: unknown = JSON.parse(JSON.stringify(operation.expect).replaceAll("{CASES}", directory));
-        const { error } = wanted as { error?: { class: string } };
-        if (error === undefined) {
-          expect(await perform(operation, uri)).toEqual(wanted);
-          return;
-        }
-        const thrown = await perform(operation, uri).catch((reason: unknown) => reason);
-        expect(thrown).toBeInstanceOf(ConfigError);
-        expect(CODES[error.class]).toContain((thrown as ConfigError).code);
-      });
+      it(
+        difference === undefined ? `${what} is the same` : `${what} differs: ${DOCUMENTED.get(key)?.here}`,
+        async () => {
+          const warnings: string[] = [];
+          const outcome = await perform(operation, uri, warnings).catch((reason: unknown) => reason);
+          const { warning, result, code } = difference ?? {};
+          expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)]);
+          if (result !== undefined) {
+            expect(outcome).toMatchObject(result);
+            return;
+          }
+          const wanted: unknown = JSON.parse(JSON.stringify(operation.expect).replaceAll("{CASES}", directory));
+          const { error } = wanted as { error?: { class: string } };
+          if (error === undefined) {
+            expect(outcome).toEqual(wanted);
+            return;
+          }
+          expect(outcome).toBeInstanceOf(ConfigError);
+          expect(code === undefined ? CODES[error.class] : [code]).toContain((outcome as ConfigError).code);
+        },
+      );
     }
   });
 }
+
+describe("docs/paste.md", () => {
+  it("has each operation that differs in its table, with a reason, and no other", () => {
+    expect([...DOCUMENTED.keys()].toSorted()).toEqual(Object.keys(DIFFERENCES).toSorted());
+    for (const { here, why } of DOCUMENTED.values()) expect(here !== "" && why !== "").toBe(true);
+  });
+});
