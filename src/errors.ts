@@ -132,7 +132,20 @@ export interface ConfigPlace {
   readonly line?: number | undefined;
 }
 
-/** A fault in the configuration, with file, line, section and key as far as they are known. */
+/**
+ * A fault in the configuration, with file, line, section and key as far as they are known.
+ *
+ * @example
+ * ```ts
+ * import { ConfigError, loadApp } from "propylon";
+ *
+ * try {
+ *   await loadApp("config:hello.ini#mian", { relativeTo: process.cwd() });
+ * } catch (error) {
+ *   if (error instanceof ConfigError) console.log(error.code); // CONFIG_NO_SECTION
+ * }
+ * ```
+ */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code: ConfigErrorCode;

@@ -27,6 +27,7 @@ export { serve, type ServeOptions } from "./deploy/serve.ts";
 export type { RunningServer } from "./deploy/gateway.ts";
 export type { SupervisedServer } from "./deploy/supervised.ts";
 export { asBool, asBytes, asDuration, asInt, asList } from "./deploy/converters.ts";
+export type { Loader } from "./deploy/create.ts";
 export { appConfig, loadApp, loadFilter, loadServer, type AppConfig } from "./deploy/load.ts";
 export type { DescribeOptions } from "./deploy/loader.ts";
 export type { ProtocolName, Role } from "./exchange.ts";

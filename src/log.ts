@@ -22,6 +22,15 @@ const MAX_LINE = 16 * 1024;
 /**
  * One line per message on standard error: `2026-01-31T12:00:00.000Z level message`; further lines of it are indented.
  * Messages of a lower level than `level` are dropped.
+ *
+ * @example
+ * ```ts
+ * import { createServer, stderrLogger } from "propylon";
+ *
+ * const server = createServer({ log: stderrLogger("warn") }, (_req, res) => res.end("Hello"));
+ * server.listen("/run/propylon/app.sock");
+ * // GET /: Hello
+ * ```
  */
 export function stderrLogger(level: LogLevel = "info"): Logger {
   return lineLogger(level, (line) => void process.stderr.write(line));

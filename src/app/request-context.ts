@@ -11,7 +11,23 @@ export interface RequestContext {
 /** An app may have another copy of this package than the server that runs it; both must see the same requests. */
 const STORAGE = Symbol.for("propylon.requestContext");
 
-/** The request that the caller works for; undefined outside of one, and without the option `request_context`. */
+/**
+ * The request that the caller works for; undefined outside of one, and without the option `request_context`.
+ *
+ * @example
+ * ```ts
+ * import { createServer, requestContext } from "propylon";
+ *
+ * // Far below the handler.
+ * async function whoAsks(): Promise<string> {
+ *   return requestContext()?.request.url ?? "nobody";
+ * }
+ *
+ * const server = createServer({ requestContext: true }, async (_req, res) => res.end(await whoAsks()));
+ * server.listen("/run/propylon/app.sock");
+ * // GET /page: /page
+ * ```
+ */
 export function requestContext(): RequestContext | undefined {
   return (globalThis as { [STORAGE]?: AsyncLocalStorage<RequestContext> })[STORAGE]?.getStore();
 }

@@ -100,6 +100,18 @@ function accessor(name: "headers" | "headersDistinct"): { get(): object; set(val
  * The typed form of `req.cgi`: the variables that the web server set for a request, REMOTE_USER or SSL_CLIENT_S_DN
  * among them, and none that a client can set by a header.
  *
+ * @example
+ * ```ts
+ * import { cgi, createServer } from "propylon";
+ *
+ * const server = createServer((req, res) => {
+ *   const { REMOTE_USER: user = "nobody", REMOTE_ADDR: address } = cgi(req);
+ *   res.end(`${user} from ${address}\n`);
+ * });
+ * server.listen("/run/propylon/app.sock");
+ * // GET / as ada: ada from 127.0.0.1
+ * ```
+ *
  * @throws TypeError if the request did not come through a gateway.
  */
 export function cgi(request: IncomingMessage): CgiVariables {

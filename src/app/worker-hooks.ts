@@ -20,6 +20,17 @@ const REGISTRY = Symbol.for("propylon.workerHooks");
 /**
  * Calls `hook` when the app is loaded and before the worker gets its first request, which it gets once a promise that
  * `hook` returned is fulfilled. A rejection, or a throw, is a failure of the app to start.
+ *
+ * @example
+ * ```ts
+ * import { onWorkerStart, onWorkerStop, serve } from "propylon";
+ *
+ * onWorkerStart(({ id, mode }) => console.log(`worker ${id}, ${mode}: opens its database`)); // worker 0, single: opens its database
+ * onWorkerStop(() => console.log("closes it")); // closes it
+ *
+ * const server = await serve({ app: "call:./app.js:makeApp", mode: "single", socket: "/run/propylon/app.sock" });
+ * await server.close();
+ * ```
  */
 export function onWorkerStart(hook: WorkerHook): void {
   registry().start.push(hook);

@@ -11,6 +11,13 @@ const BYTES = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 } as const;
 /**
  * true/yes/on/y/t/1 or false/no/off/n/f/0, in any case. A value that is no string counts by its truth.
  *
+ * @example
+ * ```ts
+ * import { asBool, asInt, asList } from "propylon";
+ *
+ * console.log(asBool("Yes"), asInt(" 8080 "), asList("one two")); // true 8080 [ 'one', 'two' ]
+ * ```
+ *
  * @throws ConfigError CONFIG_BAD_VALUE
  */
 export function asBool(value: unknown, place?: ConfigPlace): boolean {

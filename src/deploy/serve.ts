@@ -45,6 +45,16 @@ export interface ServeOptions
  * Serves an app. Resolves when it listens and the app is loaded. Signals are the caller's: the server is told what to do
  * by its methods. With workers a reload loads the app's code anew.
  *
+ * @example
+ * ```ts
+ * import { serve } from "propylon";
+ *
+ * const socket = "/run/propylon/app.sock";
+ * const server = await serve({ app: "call:./app.js:makeApp", mode: "thread", maxThreads: 2, socket });
+ * process.once("SIGTERM", () => void server.close());
+ * // GET /page: Hello from /page, mounted at /
+ * ```
+ *
  * @throws ConfigError, ListenError; what the app fails with
  */
 export async function serve(options: ServeOptions): Promise<RunningServer | SupervisedServer> {

@@ -56,6 +56,23 @@ const WEBSETUPS = ["websetup.js", "websetup.mjs", "websetup.cjs", "websetup/inde
 /**
  * To have one's own, extend it, override what should differ, and name it in package.json:
  * `"propylon": { "install": { "main": "./installer.js#WikiInstaller" } }`, under the name of the app.
+ *
+ * @example
+ * ```ts
+ * import { type InstallCommand, Installer, type InstallVariables } from "propylon";
+ *
+ * export class WikiInstaller extends Installer {
+ *   override readonly defaultConfigFilename = "wiki_production.ini";
+ *
+ *   // A variable of the template that need not be given.
+ *   override async configContent(command: InstallCommand, variables: InstallVariables): Promise<string> {
+ *     return await super.configContent(command, { site_name: "Gatehouse", ...variables });
+ *   }
+ * }
+ *
+ * const installer = new WikiInstaller({ package: "wiki", directory: "../node_modules/wiki", entry: "main" });
+ * console.log(installer.defaultConfigFilename, await installer.websetup()); // wiki_production.ini ./websetup.js
+ * ```
  */
 export class Installer {
   readonly app: InstalledApp;

@@ -15,6 +15,28 @@ type Handler = RequestHandler | FetchObject;
  *
  * A handler is `(req, res)` or an object with `fetch(request)`.
  *
+ * @example
+ * ```ts
+ * import { createServer } from "propylon";
+ *
+ * const server = createServer({ maxBodyBytes: 1024 ** 2 }, (req, res) => {
+ *   res.setHeader("Content-Type", "text/plain; charset=utf-8");
+ *   res.end(`You asked for ${req.url}\n`);
+ * });
+ * server.listen({ path: "/run/propylon/app.sock", group: "www-data" });
+ * process.once("SIGTERM", () => server.close());
+ * // GET /page: You asked for /page
+ * ```
+ *
+ * @example An object with `fetch`
+ * ```ts
+ * import { createServer } from "propylon";
+ *
+ * const fetch = (request: Request) => new Response(`You asked for ${new URL(request.url).pathname}\n`);
+ * createServer({ fetch }).listen("/run/propylon/app.sock");
+ * // GET /page: You asked for /page
+ * ```
+ *
  * @throws ConfigError CONFIG_BAD_VALUE for an option out of its range, CONFIG_UNKNOWN_OPTION for one that is misspelt.
  */
 export function createServer(handler?: Handler, options?: ServerOptions): Server;

@@ -59,7 +59,18 @@ const LAST_RESORT: LogHandler = {
 };
 const writeLast = descriptorWriter(2);
 
-/** The logger of that name, such as "wiki.pages", which is below "wiki". Without a name the root. */
+/**
+ * The logger of that name, such as "wiki.pages", which is below "wiki". Without a name the root.
+ *
+ * @example
+ * ```ts
+ * import { getLogger } from "propylon";
+ *
+ * const log = getLogger("wiki.pages");
+ * log.warning("%s has no text", "Home"); // WARNING wiki.pages: Home has no text
+ * console.log(log.isEnabledFor("INFO")); // false
+ * ```
+ */
 export function getLogger(name = ""): AppLogger {
   const at =
     (level: number) =>

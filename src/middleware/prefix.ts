@@ -31,6 +31,16 @@ export interface PrefixOptions {
  * PasteDeploy. Where a trusted proxy has sent the request, `req.socket.remoteAddress` and `encrypted`, the Host header
  * and the variables of `req.cgi` say what it tells of the client, and its headers are taken away.
  *
+ * @example
+ * ```ts
+ * import { createServer, type LibraryRequest, prefix } from "propylon";
+ *
+ * const app = (req: LibraryRequest, res: { end(text: string): void }) => res.end(`${req.baseUrl} ${req.url}`);
+ * const server = createServer(prefix(app, { prefix: "/james", trustedProxies: ["loopback", "10.0.0.0/8"] }));
+ * server.listen("/run/propylon/app.sock");
+ * // GET /james/page: /james /page
+ * ```
+ *
  * @throws ConfigError CONFIG_BAD_VALUE for trusted proxies that are no addresses; at the first request APP_WRONG_EXPORT
  */
 export function prefix(app: unknown, options: PrefixOptions = {}, place: ConfigPlace = {}): NodeHandler {

@@ -1,0 +1,75 @@
+/** Every code example of README.md, docs/ and the docstrings is run, and held against what it says comes of it. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { loadApp, loadFilter, loadServer } from "../../dist/index.js";
+import { Shop, whyNotRun } from "../support/example-shop.ts";
+import { type Example, type Page, docstringPages, markdownPages, shellLines } from "../support/examples.ts";
+
+const LOADERS = { app: loadApp, filter: loadFilter, server: loadServer };
+/** The web servers' own languages: readme.test.ts finds them in the example files, with which fronts.test.ts starts them. */
+const OF_WEB_SERVERS = ["apache", "lighttpd", "nginx"];
+
+const pages = [...markdownPages(), ...docstringPages()].filter(({ examples }) => examples.length > 0);
+const shop = new Shop();
+
+beforeAll(async () => await shop.open(pages));
+afterAll(() => shop.close());
+
+/** Every section of an .ini file is described, and what it describes made. */
+async function loadSections(page: Page, { file, code }: Example): Promise<void> {
+  const sections = [...code.matchAll(/^\[(app|composite|pipeline|filter-app|filter|server):(.+)\]$/gm)];
+  expect(sections.length).toBeGreaterThan(0);
+  for (const [, prefix = "", name] of sections) {
+    const load = LOADERS[prefix as keyof typeof LOADERS] ?? loadApp;
+    expect(await load(`config:${file}`, { name, relativeTo: shop.directoryOf(page) })).toBeDefined();
+  }
+}
+
+/** What names a file runs it: another example, or a program that looks for a file of that name. */
+function isUsed({ examples }: Page, { file }: Example): boolean {
+  const name = file!.split("/").at(-1)!;
+  if (/^package\.json$|^websetup\.js$|^deployment\.ini_tmpl$|\.test\.js$/.test(name)) return true;
+  return examples.some((other) => other.file !== file && other.code.includes(name));
+}
+
+function declare(page: Page, example: Example): void {
+  const { title, language, code, file } = example;
+  if (file !== null && /^(?:apache-)?examples\//.test(file)) {
+    it(`${title}: is a part of ${file}, as readme.test.ts sees`, () => expect(page.name).toBe("README.md"));
+  } else if (file?.endsWith(".ini") === true) {
+    it(`${title}: all sections of ${file} can be loaded`, async () => await loadSections(page, example));
+  } else if (file !== null) {
+    it(`${title}: ${file} is used by other examples`, () => expect(isUsed(page, example)).toBe(true));
+  } else if (language === "sh") {
+    const commands = shellLines(code).flatMap(({ command }) => command.split(" && "));
+    for (const command of commands) {
+      const reason = whyNotRun(command);
+      if (reason === null) continue;
+      it(`${title}: ${command} could be run, and is not, since ${reason}`, () => {
+        expect(shop.lacks(page, command)).toBeNull();
+      });
+    }
+    if (commands.some((command) => whyNotRun(command) === null)) {
+      it(`${title}: runs`, async () => {
+        const { output, expected } = await shop.shell(page, example);
+        expect(output).toBe(expected);
+      });
+    }
+  } else if (language === "js" || language === "ts") {
+    if (language === "ts") it(`${title}: has the right types`, () => expect(shop.faultsOf(page, example)).toBe(""));
+    it(`${title}: does what it says`, async () => {
+      const { output, expected } = await shop.run(page, example);
+      expect(output).toBe(expected);
+    });
+  } else if (language !== "text") {
+    it(`${title}: somebody runs it`, () => expect(OF_WEB_SERVERS).toContain(language));
+  }
+}
+
+for (const page of pages) {
+  if (page.examples.every(({ language }) => language === "text")) continue;
+  // A page's examples build on one another; a docstring has one.
+  (page.name.startsWith("src/") ? describe.concurrent : describe)(page.name, () => {
+    for (const example of page.examples) declare(page, example);
+  });
+}
