@@ -25,6 +25,11 @@ import { type Example, type Page, ROOT, shellLines, words } from "./examples.ts"
 import { freePort } from "./front.ts";
 import { until } from "./supervised.ts";
 
+/** Is there once the program hears signals, as `NOTE` sees to. */
+const HEARS = "run/hears-sigterm";
+const NOTE = `process.on("newListener", (name) => {
+  if (name === "SIGTERM") process.getBuiltinModule("node:fs").writeFileSync("${HEARS}", "");
+});`;
 const BIN = join(ROOT, "bin/propylon.js");
 /** `// GET /page as ada: the answer`. */
 const ASKED = /^\/\/ GET (\S+)(?: as (\w+))?: (.+)$/gm;
@@ -108,8 +113,14 @@ export class Shop {
     const logged = Array.from(code.matchAll(LOGGED), ([, line]) => line!);
     if (requests.length + printed.length + logged.length === 0) throw new Error("nothing that could be checked");
     const directory = this.directoryOf(page);
-    const child = this.#spawn(directory, process.execPath, [this.#fileOf(page, example, "js")]);
+    rmSync(join(directory, HEARS), { force: true });
+    const child = this.#spawn(directory, process.execPath, [
+      "--import",
+      `data:text/javascript,${encodeURIComponent(NOTE)}`,
+      this.#fileOf(page, example, "js"),
+    ]);
     const output = collect(child);
+    const closesItself = requests.length === 0 || code.includes("SIGTERM");
     try {
       const bodies: string[] = [];
       for (const { url, user } of requests) {
@@ -121,9 +132,16 @@ export class Shop {
         if (child.exitCode !== null) break;
         bodies.push(await ask(path, url, user));
       }
-      if (requests.length > 0) child.kill("SIGTERM");
+      if (requests.length > 0) {
+        // The server may answer before its program has come so far.
+        if (closesItself)
+          await until(
+            () => existsSync(join(directory, HEARS)),
+            () => output.text,
+          );
+        child.kill("SIGTERM");
+      }
       const [status, signal] = await output.closed;
-      const closesItself = requests.length === 0 || code.includes("SIGTERM");
       if (closesItself ? status !== 0 : signal !== "SIGTERM") {
         throw new Error(`ended with ${status ?? signal}: ${output.text}`);
       }

@@ -14,7 +14,7 @@ export interface Example {
   readonly file: string | null;
 }
 
-/** One Markdown file, or one docstring: its examples share a directory, in their order. */
+/** One Markdown file, whose examples share a directory, in their order; or one example of a docstring. */
 export interface Page {
   readonly name: string;
   readonly text: string;
@@ -32,19 +32,19 @@ export function markdownPages(): Page[] {
   });
 }
 
-/** Each docstring with an example is a page. */
+/** Each example of a docstring is a page. */
 export function docstringPages(): Page[] {
   const files = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((file) =>
-    /\.ts$/.test(file),
+    file.endsWith(".ts"),
   );
   return files.toSorted().flatMap((file) => {
     const source = readFileSync(join(ROOT, "src", file), "utf8");
     return Array.from(source.matchAll(/^ *\/\*\*\n(?: *\*.*\n)+?(?= *\*\/)/gm), ({ 0: comment, index }) => {
       const first = lineOf(source, index);
       const text = comment.replaceAll(/^ *\/?\*+ ?/gm, "");
-      const name = `src/${file}:${first}`;
-      return { name, text, examples: examplesIn(text, (line) => `src/${file}:${first + line - 1}`) };
-    }).filter(({ examples }) => examples.length > 0);
+      const examples = examplesIn(text, (line) => `src/${file}:${first + line - 1}`);
+      return examples.map((example) => ({ name: example.title, text: example.code, examples: [example] }));
+    }).flat();
   });
 }
 
