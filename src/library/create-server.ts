@@ -28,7 +28,7 @@ type Handler = RequestHandler | FetchObject;
  * // GET /page: You asked for /page
  * ```
  *
- * @example An object with `fetch`
+ * @example An object with fetch
  * ```ts
  * import { createServer } from "propylon";
  *

@@ -50,7 +50,7 @@ async function npm(...args: string[]): Promise<string> {
 function packedOf(stdout: string): Packed {
   const printed = JSON.parse(stdout.slice(stdout.search(/^[[{]/m))) as Packed | Packed[] | Record<string, Packed>;
   if (Array.isArray(printed)) return printed[0]!;
-  return "files" in printed ? (printed as Packed) : Object.values(printed as Record<string, Packed>)[0]!;
+  return "files" in printed ? (printed as Packed) : Object.values(printed)[0]!;
 }
 
 function inTarball(path: string): string {

@@ -13,7 +13,7 @@ function understand(args: readonly string[]): string {
   });
   for (const command of program.commands) {
     command.exitOverride().action(() => void (understood = command.name()));
-    command.configureOutput({ writeErr: () => {} });
+    command.configureOutput({ writeErr: () => {}, writeOut: () => {} });
   }
   program.parse([...args], { from: "user" });
   return understood;

@@ -1,0 +1,40 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+import { ROOT, markdownPages } from "../../support/examples.ts";
+
+const pages = markdownPages();
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+
+/** The anchors that GitHub gives to headings. */
+function anchorsOf(text: string): string[] {
+  const prose = text.replaceAll(/^```.*?^```$/gms, "");
+  return Array.from(prose.matchAll(/^#+ (.+)$/gm), ([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+describe.each(pages)("$name", ({ name, text }) => {
+  const links = Array.from(text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g), ([, target]) => target!.split("#", 2));
+
+  it("links to files and headings that exist", () => {
+    for (const [target = "", anchor] of links) {
+      const path = target === "" ? name : join(dirname(name), target);
+      expect(existsSync(join(ROOT, path)), `${path} in ${name}`).toBe(true);
+      if (anchor !== undefined) expect(anchorsOf(read(path)), `in ${path}`).toContain(anchor);
+    }
+  });
+});
+
+describe("docs/examples.md", () => {
+  it("lists every example configuration of a web server", () => {
+    const text = read("docs/examples.md");
+    for (const folder of ["apache-examples", "examples/lighttpd", "examples/nginx"]) {
+      for (const file of readdirSync(join(ROOT, folder))) expect(text).toContain(`](../${folder}/${file})`);
+    }
+  });
+});
