@@ -1,4 +1,6 @@
 /** Every code example of README.md, docs/ and the docstrings is run, and held against what it says comes of it. */
+import { join } from "node:path";
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { loadApp, loadFilter, loadServer } from "../../dist/index.js";
@@ -42,22 +44,26 @@ function declare(page: Page, example: Example): void {
     it(`${title}: ${file} is used by other examples`, () => expect(isUsed(page, example)).toBe(true));
   } else if (language === "sh") {
     const commands = shellLines(code).flatMap(({ command }) => command.split(" && "));
-    for (const command of commands) {
-      const reason = whyNotRun(command);
-      if (reason === null) continue;
-      it(`${title}: ${command} could be run, and is not, since ${reason}`, () => {
-        expect(shop.lacks(page, command)).toBeNull();
-      });
-    }
     if (commands.some((command) => whyNotRun(command) === null)) {
       it(`${title}: runs`, async () => {
         const { output, expected } = await shop.shell(page, example);
         expect(output).toBe(expected);
       });
     }
+    let folder = ".";
+    for (const command of commands) {
+      const [, to] = /^cd (.+)$/.exec(command) ?? [];
+      const at = (folder = to === undefined ? folder : join(folder, to));
+      const reason = whyNotRun(command);
+      if (reason === null) continue;
+      it(`${title}: ${command} is not run, since ${reason}; what it needs is there`, () => {
+        expect(shop.lacks(page, command, at)).toBeNull();
+      });
+    }
   } else if (language === "js" || language === "ts") {
     if (language === "ts") it(`${title}: has the right types`, () => expect(shop.faultsOf(page, example)).toBe(""));
     it(`${title}: does what it says`, async () => {
+      if (!page.name.startsWith("src/")) await shop.stopServers();
       const { output, expected } = await shop.run(page, example);
       expect(output).toBe(expected);
     });
@@ -71,5 +77,8 @@ for (const page of pages) {
   // A page's examples build on one another; a docstring has one.
   (page.name.startsWith("src/") ? describe.concurrent : describe)(page.name, () => {
     for (const example of page.examples) declare(page, example);
+    if (page.examples.some(({ language }) => language === "sh")) {
+      it("has servers that end well", async () => await expect(shop.stopServers()).resolves.toBeUndefined());
+    }
   });
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, posix } from "node:path";
+import { join, posix, relative } from "node:path";
 import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 
@@ -27,8 +27,9 @@ const asked: string[] = [];
 let paths: string[] = [];
 
 function below(folder: string, end: string): string[] {
-  const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
-  return names.filter((name) => name.endsWith(end)).map((name) => posix.join(folder, name));
+  const entries = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith(end));
+  return files.map((entry) => posix.join(relative(ROOT, entry.parentPath), entry.name));
 }
 
 /** With a registry that has nothing, and with nobody's credentials. */
@@ -89,7 +90,7 @@ describe("npm pack", () => {
       [
         ...["CHANGELOG.md", "LICENSE", "README.md", "bin/propylon.js", "package.json"],
         ...below("docs", ".md").filter((path) => !path.includes("node_modules") && !path.includes("html")),
-        ...["examples/hello/app.js", "examples/hello/hello.ini"],
+        ...["examples/hello", "examples/new-app"].flatMap((folder) => below(folder, "")),
         ...["apache-examples", "examples/lighttpd", "examples/nginx"].flatMap((folder) => below(folder, ".conf")),
       ].toSorted(),
     );

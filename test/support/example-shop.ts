@@ -40,10 +40,11 @@ const LOGGED = /^log\.\w+\(.*\); \/\/ (.+)$/gm;
 
 /** Commands that are not run, each with the reason. */
 const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] = [
-  { command: /^npm ci$/, reason: "whoever runs the tests has done it" },
-  { command: /^npm run build$/, reason: "whoever runs these tests has done it" },
-  { command: /^npm test$/, reason: "this is a part of it" },
+  { command: /^npm (?:ci|run build)$/, reason: "whoever runs this test has done it" },
+  { command: /^npm test$/, reason: "this is a part of it, and create.test.ts runs that of a new app" },
   { command: /^npm run demo$/, reason: "demo.test.ts runs it" },
+  { command: /^npm run docs$/, reason: "site.test.ts and create.test.ts do" },
+  { command: /^npm install$|^npm pack$/, reason: "create.test.ts does it" },
   { command: /^npm install \S+$/, reason: "it asks a registry; five-wikis.test.ts does it with the packed packages" },
 ];
 
@@ -63,6 +64,7 @@ const plain = (lines: readonly string[]): string => lines.join(" ").replaceAll(/
 export class Shop {
   readonly root: string = realpathSync(mkdtempSync(join(tmpdir(), "propylon-examples-")));
   readonly #directories = new Map<string, string>();
+  readonly #servers: { readonly child: ChildProcess; readonly output: Output }[] = [];
   readonly #ports = new Map<string, Readonly<Record<string, number>>>();
   /** What the compiler found wrong: a line for each fault, which begins with the file. */
   #faults = "";
@@ -93,6 +95,7 @@ export class Shop {
   }
 
   close(): void {
+    for (const { child } of this.#servers) child.kill("SIGKILL");
     rmSync(this.root, { recursive: true, force: true });
   }
 
@@ -155,39 +158,43 @@ export class Shop {
     }
   }
 
-  /** Runs the lines of a shell example, servers beside them until the end. */
+  /** Runs the lines of a shell example. Servers go on beside what follows, until `stopServers`. */
   async shell(page: Page, example: Example): Promise<Outcome> {
-    const servers: ChildProcess[] = [];
     const result = { output: [] as string[], expected: [] as string[] };
-    try {
-      for (const { command: line, note } of shellLines(this.#fill(page, example.code))) {
-        for (const command of line.split(" && ")) {
-          if (command.startsWith("cd ")) {
-            if (!existsSync(command.slice(3))) throw new Error(`there is no directory ${command.slice(3)}`);
-          } else if (command.startsWith("curl ")) {
-            result.output.push(await curl(words(command)));
-            result.expected.push(note);
-          } else if (whyNotRun(command) === null) {
-            const server = await this.#command(this.directoryOf(page), command);
-            if (server !== null) servers.push(server);
-          }
+    let directory = this.directoryOf(page);
+    for (const { command: line, note } of shellLines(this.#fill(page, example.code))) {
+      for (const command of line.split(" && ")) {
+        if (command.startsWith("cd ")) {
+          directory = resolve(directory, command.slice("cd ".length));
+          if (!existsSync(directory)) throw new Error(`there is no directory ${directory}`);
+        } else if (command.startsWith("curl ")) {
+          result.output.push(await curl(words(command)));
+          result.expected.push(note);
+        } else if (whyNotRun(command) === null) {
+          await this.#command(directory, command);
         }
-      }
-    } finally {
-      for (const server of servers) {
-        server.kill("SIGTERM");
-        const [code] = (await once(server, "exit")) as [number | null];
-        if (code !== 0) result.output.push(`the server ended with ${code}`);
       }
     }
     return { output: plain(result.output), expected: plain(result.expected) };
   }
 
-  /** What a command of npm needs and does not find; null for nothing. */
-  lacks(page: Page, command: string): string | null {
+  /** Ends the servers of shell examples by SIGTERM. */
+  async stopServers(): Promise<void> {
+    for (const { child, output } of this.#servers.splice(0)) {
+      child.kill("SIGTERM");
+      const [code] = await output.closed;
+      if (code !== 0) throw new Error(`a server ended with ${code}: ${output.text}`);
+    }
+  }
+
+  /** What a command of npm needs in its directory, and does not find; null for nothing. */
+  lacks(page: Page, command: string, folder: string): string | null {
     const [, verb = "", what = verb] = words(this.#fill(page, command)).filter((word) => word !== "run");
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: object };
-    if (verb === "ci") return existsSync(join(ROOT, "package-lock.json")) ? null : "package-lock.json";
+    const own = resolve(this.directoryOf(page), this.#fill(page, folder));
+    const directory = existsSync(join(own, "package.json")) ? own : ROOT;
+    const { scripts } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as { scripts: object };
+    if (verb === "ci") return existsSync(join(directory, "package-lock.json")) ? null : "package-lock.json";
+    if (verb === "pack" || what === "install") return null;
     if (verb !== "install") return what in scripts ? null : `the script ${what}`;
     return existsSync(resolve(this.root, "node_modules", what)) ? null : what;
   }
@@ -234,8 +241,8 @@ export class Shop {
       .replaceAll(/\b(?:8080|6500|4000)\b/g, (port) => String(ports[port]));
   }
 
-  /** @returns a server that goes on, null for what has ended well */
-  async #command(directory: string, command: string): Promise<ChildProcess | null> {
+  /** Resolves when it has ended well, or serves. */
+  async #command(directory: string, command: string): Promise<void> {
     const [, call] = /^(?:npx )?propylon (.*)$/.exec(command) ?? [];
     const child =
       call === undefined
@@ -248,12 +255,12 @@ export class Shop {
     );
     if (child.exitCode === null) {
       const [, path] = /^Serving FastCGI on (\/\S+)/m.exec(output.text) ?? [];
+      this.#servers.push({ child, output });
       if (path !== undefined) await ask(path, "/");
-      return child;
+      return;
     }
     await output.closed;
     if (child.exitCode !== 0) throw new Error(`${command} ended with ${child.exitCode}: ${output.text}`);
-    return null;
   }
 
   #spawn(cwd: string, command: string, args: readonly string[]): ChildProcess {
