@@ -88,7 +88,13 @@ export class Shop {
     const project = { extends: join(ROOT, "tsconfig.json"), compilerOptions, include: ["*/*.ts"] };
     writeFileSync(join(this.root, "tsconfig.json"), JSON.stringify(project));
     const tsc = createRequire(import.meta.url).resolve("typescript/package.json");
-    this.#faults = await promisify(execFile)(process.execPath, [join(dirname(tsc), "bin/tsc"), "-p", this.root]).then(
+    // It names files as they are seen from where it is started.
+    const options = { cwd: this.root };
+    this.#faults = await promisify(execFile)(
+      process.execPath,
+      [join(dirname(tsc), "bin/tsc"), "-p", "."],
+      options,
+    ).then(
       () => "",
       ({ stdout }: { stdout: string }) => stdout,
     );
