@@ -56,6 +56,8 @@ async function answer(
   response: ServerResponse,
   log: Logger,
 ): Promise<void> {
+  // As behind a web server that has the app at its root.
+  Object.assign(request, { baseUrl: "", originalUrl: request.url });
   try {
     await handler(request, response);
   } catch (error) {

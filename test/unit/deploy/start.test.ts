@@ -94,7 +94,7 @@ describe("start", () => {
   it("serves HTTP for development, and answers 500 for an app that throws", async () => {
     const server = await startText("use = egg:Paste#http\nport = 0\nuse_threadpool = true");
     expect(server.where).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
-    expect(await (await fetch(`${server.where}z`)).text()).toBe("hello undefined|/z");
+    expect(await (await fetch(`${server.where}z`)).text()).toBe("hello |/z");
     expect((await fetch(`${server.where}throw`)).status).toBe(500);
   });
 
