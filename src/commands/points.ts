@@ -7,6 +7,8 @@ import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface PointsFlags {
   readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
 }
 
 const GROUPS = ["app", "composite", "filter", "filterApp", "server", "serverRunner", "install"] as const;
@@ -25,45 +27,55 @@ interface Point {
   readonly use: string;
   /** Module and export; null for what comes with propylon. */
   readonly target: string | null;
+  /** Of the package; null too. */
+  readonly directory: string | null;
 }
 
-/** Sets `process.exitCode`: 0, or 2 for a group that there is not. */
-export function points(group: string | undefined, { json = false }: PointsFlags): void {
+/** Sets `process.exitCode`: 0, 1 where there is none, or 2 for a group that there is not. */
+export function points(group: string | undefined, { json = false, quiet = false, verbose = false }: PointsFlags): void {
   try {
     if (group !== undefined && !GROUPS.some((name) => name === group)) {
       throw new UsageError(`there is no group "${group}"${didYouMean(group, GROUPS)} (there are ${GROUPS.join(", ")})`);
     }
     const found = allPoints().filter((point) => group === undefined || point.group === group);
-    process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : table(found));
+    if (!quiet) process.stdout.write(json ? `${JSON.stringify(found, null, 2)}\n` : table(found, verbose));
+    process.exitCode = found.length === 0 ? 1 : 0;
   } catch (error) {
-    reportFailure(error, false);
+    reportFailure(error, verbose);
     process.exitCode = exitCodeOf(error);
   }
 }
 
 function allPoints(): Point[] {
-  const own = [...BUILTINS].flatMap(([name, entries]) => pointsOf(SPELLINGS[name] ?? name, entries, () => null));
-  const others = installedPackages(process.cwd()).flatMap(({ name, entries }) => pointsOf(name, entries, String));
+  const own = [...BUILTINS].flatMap(([name, entries]) => pointsOf(SPELLINGS[name] ?? name, entries, null));
+  const others = installedPackages(process.cwd()).flatMap(({ name, entries, directory }) =>
+    pointsOf(name, entries, directory),
+  );
   return [...others, ...own];
 }
 
+/** `directory`: null for what comes with propylon. */
 function pointsOf(
   name: string,
   entries: EntryPoints & { readonly install?: Readonly<Record<string, unknown>> },
-  targetOf: (target: unknown) => string | null,
+  directory: string | null,
 ): Point[] {
   return GROUPS.flatMap((group) =>
     Object.entries(entries[group] ?? {}).map(([entry, target]) => ({
-      ...{ group, use: `egg:${name}#${entry}`, target: targetOf(target) },
+      ...{ group, use: `egg:${name}#${entry}`, target: directory === null ? null : String(target), directory },
     })),
   );
 }
 
-function table(found: readonly Point[]): string {
+function table(found: readonly Point[], verbose: boolean): string {
   const width = Math.max(0, ...found.map(({ use }) => use.length));
   return GROUPS.map((group) => {
-    const lines = found.filter((point) => point.group === group);
-    if (lines.length === 0) return "";
-    return `${group}\n${lines.map(({ use, target }) => `  ${use.padEnd(width)}  ${target ?? "comes with propylon"}\n`).join("")}`;
+    const lines = found
+      .filter((point) => point.group === group)
+      .map(({ use, target, directory }) => {
+        const from = verbose && directory !== null ? ` in ${directory}` : "";
+        return `  ${use.padEnd(width)}  ${target ?? "comes with propylon"}${from}\n`;
+      });
+    return lines.length === 0 ? "" : `${group}\n${lines.join("")}`;
   }).join("");
 }

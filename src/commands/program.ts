@@ -66,6 +66,7 @@ Examples:
 const POINTS_EXIT_CODES = `
 Exit codes:
   0  listed
+  1  there is no such point
   2  wrong usage
 
 Example:
@@ -193,8 +194,10 @@ export function createProgram(): Command {
     .argument("[var=value...]", "variables that it was started with")
     .option("--server-name <NAME>", "the server of [server:NAME] (default: main)")
     .option("--socket <PATH>", "ask at this Unix socket")
-    .addOption(new Option("--json", "print the report as JSON").conflicts(["metrics", "watch"]))
-    .addOption(new Option("--metrics", "print OpenMetrics text").conflicts(["json", "watch"]))
+    .addOption(new Option("--json", "print the report as JSON").conflicts(["metrics", "watch", "quiet"]))
+    .addOption(new Option("--metrics", "print OpenMetrics text").conflicts(["json", "watch", "quiet"]))
+    .addOption(new Option("-q, --quiet", "say nothing: the exit code tells").conflicts("verbose"))
+    .option("-v, --verbose", "show the stack of errors")
     .option("--watch [SECONDS]", "show it anew every so many seconds (2), with rates, until SIGINT")
     .addHelpText("after", STATUS_EXIT_CODES)
     .action(async (file: string | undefined, variables: string[], flags: StatusFlags) => {
@@ -210,6 +213,8 @@ export function createProgram(): Command {
     .option("--server-name <NAME>", "the server of [server:NAME] (default: main)")
     .option("--socket <PATH>", "its status socket, where the file has another one now")
     .option("--timeout <SECONDS>", "wait for so long", "120")
+    .addOption(new Option("-q, --quiet", "say nothing but errors").conflicts("verbose"))
+    .option("-v, --verbose", "show the stack of errors")
     .addHelpText("after", RELOAD_EXIT_CODES)
     .action(async (file: string, variables: string[], flags: ReloadFlags) => {
       await reload(file, variables, flags);
@@ -244,6 +249,7 @@ export function createProgram(): Command {
     )
     .option("--server-name <NAME>", "[server:NAME] of FILE.ini says what the running server speaks (default: main)")
     .option("--timeout <SECONDS>", "wait for the head of the answer for so long; 0 for ever", "60")
+    .addOption(new Option("-q, --quiet", "print no body: the exit code tells").conflicts("verbose"))
     .option("-v, --verbose", "show what the gateway logs, and the stack of errors")
     .addHelpText("after", REQUEST_EXIT_CODES)
     .action(async (words: string[], flags: RequestFlags) => await request(words, flags));
@@ -257,6 +263,10 @@ export function createProgram(): Command {
     )
     .argument("[GROUP]", "app, composite, filter, filterApp, server, serverRunner or install (default: all)")
     .option("--json", "as JSON: a list of { group, use, target }")
+    .addOption(
+      new Option("-q, --quiet", "list nothing: the exit code tells whether there is a point").conflicts("verbose"),
+    )
+    .option("-v, --verbose", "name the directory of each package, and show the stack of errors")
     .addHelpText("after", POINTS_EXIT_CODES)
     .action((group: string | undefined, flags: PointsFlags) => points(group, flags));
   return program;

@@ -8,6 +8,8 @@ import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 export interface ReloadFlags extends ServerFlags {
   /** Seconds. */
   readonly timeout: string;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** Milliseconds between two looks. */
@@ -27,9 +29,10 @@ export async function reload(target: string, variables: readonly string[], flags
     const after = await ended(before, paths, seconds * 1000);
     const error = after.reload.last?.error ?? null;
     if (error !== null) throw new Error(`reload failed, generation ${after.generation} goes on: ${error}`);
-    process.stdout.write(`generation ${after.generation} serves (before: ${before.generation})\n`);
+    if (flags.quiet !== true)
+      process.stdout.write(`generation ${after.generation} serves (before: ${before.generation})\n`);
   } catch (error) {
-    reportFailure(error, false);
+    reportFailure(error, flags.verbose === true);
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -1,7 +1,7 @@
 /** `propylon request`: sends one request to an app in this process, or to a running server, and shows the answer. */
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
+import { finished, pipeline } from "node:stream/promises";
 
 import type { Answer } from "../client/answer.ts";
 import { fastCgiRequest } from "../client/fastcgi-request.ts";
@@ -24,6 +24,7 @@ export interface RequestFlags {
   /** Variables of the web server: `NAME=VALUE`, each. */
   readonly param?: readonly string[];
   readonly include?: boolean;
+  readonly quiet?: boolean;
   readonly appName?: string;
   readonly serverName?: string;
   readonly mount?: string;
@@ -145,9 +146,10 @@ function bytes(text: string): string {
 async function askApp(
   file: string,
   vars: readonly string[],
-  { appName, mount, include, verbose = false }: RequestFlags,
+  flags: RequestFlags,
   asked: ClientRequest,
 ): Promise<number> {
+  const { appName, mount, verbose = false } = flags;
   const [path, fragment] = splitTarget(file);
   const globalConf = parseVariables(vars);
   const log = stderrLogger(verbose ? "debug" : "warn");
@@ -155,7 +157,7 @@ async function askApp(
   const once = verbose ? log : { ...silentLogger, warn: log.warn };
   const app = await startPrivately(path, { appName: appName ?? fragment, globalConf, mount, log: once });
   try {
-    return await show(await fastCgiRequest({ path: app.path }, asked), include);
+    return await show(await fastCgiRequest({ path: app.path }, asked), flags);
   } finally {
     await app.close();
   }
@@ -165,9 +167,10 @@ async function askServer(
   target: Target,
   file: string | undefined,
   vars: readonly string[],
-  { protocol, serverName, include }: RequestFlags,
+  flags: RequestFlags,
   asked: ClientRequest,
 ): Promise<number> {
+  const { protocol, serverName } = flags;
   const globalConf = parseVariables(vars);
   const said = file === undefined ? undefined : await findProtocol(splitTarget(file)[0], { serverName, globalConf });
   const send = (protocol ?? said ?? "fastcgi") === "scgi" ? scgiRequest : fastCgiRequest;
@@ -178,11 +181,11 @@ async function askServer(
     if (asked.signal?.aborted === true) throw error;
     throw new Error(`${describeTarget(target)}: ${(error as Error).message}`, { cause: error });
   }
-  return await show(answer, include);
+  return await show(answer, flags);
 }
 
 /** @returns the exit code that belongs to its status */
-async function show(answer: Answer, include = false): Promise<number> {
+async function show(answer: Answer, { include = false, quiet = false }: RequestFlags): Promise<number> {
   const { status, reason, headers, body, ended } = answer;
   const { stdout, stderr } = process;
   if (include) {
@@ -190,7 +193,8 @@ async function show(answer: Answer, include = false): Promise<number> {
     stdout.write(`${lines.join("\n")}\n\n`, "latin1");
   }
   try {
-    await pipeline(body, stdout, { end: false });
+    if (quiet) await finished(body.resume());
+    else await pipeline(body, stdout, { end: false });
     await ended;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

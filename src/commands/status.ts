@@ -9,6 +9,8 @@ import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 export interface StatusFlags extends ServerFlags {
   readonly json?: boolean;
   readonly metrics?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
   /** Seconds between two looks; true for the usual. */
   readonly watch?: string | true;
 }
@@ -33,10 +35,10 @@ export async function status(
       return;
     }
     const report = await fetchFirst(paths);
-    process.stdout.write(render(report, flags));
+    if (flags.quiet !== true) process.stdout.write(render(report, flags));
     process.exitCode = isReady(report) ? EXIT_READY : EXIT_NOT_READY;
   } catch (error) {
-    reportFailure(error, false);
+    reportFailure(error, flags.verbose === true);
     process.exitCode = exitCodeOf(error);
   }
 }

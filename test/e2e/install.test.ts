@@ -261,8 +261,17 @@ describe("points", () => {
   it("lists one group as JSON", async () => {
     await installBlog();
     const apps = JSON.parse((await propylon(["points", "app", "--json"])).out) as object[];
-    expect(apps).toContainEqual({ group: "app", use: "egg:blog#main", target: "./app.js#makeApp" });
+    expect(apps).toContainEqual({
+      ...{ group: "app", use: "egg:blog#main", target: "./app.js#makeApp", directory: expect.stringMatching(/blog$/) },
+    });
     expect(new Set(apps.map((point) => (point as { group: string }).group))).toEqual(new Set(["app"]));
+  });
+
+  it("tells by its exit code whether there is one, and with -v where it is", async () => {
+    expect(await propylon(["points", "install", "-q"])).toMatchObject({ code: 1, out: "" });
+    await installBlog();
+    expect(await propylon(["points", "app", "-q"])).toMatchObject({ code: 0, out: "" });
+    expect((await propylon(["points", "app", "-v"])).out).toMatch(/egg:blog#main +\.\/app\.js#makeApp in \/.*blog\n/);
   });
 
   it("refuses a group that there is not", async () => {

@@ -118,6 +118,10 @@ describe("a request to the app of a file", () => {
     expect(code).toBe(4);
   });
 
+  it("prints no body with -q", async () => {
+    expect(await request(["app.ini", "/missing", "-q"])).toMatchObject({ code: 4, out: Buffer.alloc(0), err: "" });
+  });
+
   it("shows what the app throws once, on standard error", async () => {
     const { code, out, err } = await request(["app.ini", "/throw"]);
     expect(code).toBe(5);
