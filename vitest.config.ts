@@ -10,6 +10,7 @@ export default defineConfig({
         test: {
           name: "core",
           include: ["test/unit/**/*.test.ts", "test/properties/**/*.test.ts", "test/interop/**/*.test.ts"],
+          testTimeout: 20_000,
         },
       },
       {

@@ -229,7 +229,7 @@ describe("forwarded headers", () => {
   });
 });
 
-it("reads a header of any length in time", () => {
+it("reads a header of any length in time in proportion to it", { timeout: 60_000 }, () => {
   const request = (value: string): IncomingMessage =>
     ({ headers: { forwarded: value }, socket: { remoteAddress: "192.0.2.7" } }) as never;
   for (const value of [
@@ -244,7 +244,8 @@ it("reads a header of any length in time", () => {
   ]) {
     const begun = performance.now();
     readForwarded(request(value), () => true);
-    expect(performance.now() - begun).toBeLessThan(500);
+    // A square of the length would take minutes.
+    expect(performance.now() - begun).toBeLessThan(5000);
   }
 });
 
