@@ -26,7 +26,9 @@ let server: ChildProcess | undefined;
 
 /** @throws with all that it has said, unless it ends with 0 */
 async function run(cwd: string, command: string, ...args: string[]): Promise<{ out: string; err: string }> {
-  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  // Whoever runs the tests may have told npm to be silent.
+  const env = { ...process.env, npm_config_loglevel: "notice" };
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const exit = once(child, "exit");
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = (await exit) as [number | null];

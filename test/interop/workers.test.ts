@@ -122,9 +122,14 @@ describe("worker modes", { timeout: 60_000 }, () => {
       mode: "thread",
       server: { minSpare: 1, maxSpare: 1, maxThreads: 3, concurrency: 1, queue_timeout: "20s" },
     });
-    const replies = await Promise.all(Array.from({ length: 9 }, async () => await server!.ask("/wait?n=300")));
-    expect(replies.every(({ status }) => status === 200)).toBe(true);
-    expect(new Set(replies.map(({ body }) => body)).size).toBe(3);
+    const workers = new Set<string>();
+    // A machine under load may take long to start a thread.
+    for (let round = 0; workers.size < 3 && round < 10; round++) {
+      const replies = await Promise.all(Array.from({ length: 9 }, async () => await server!.ask("/wait?n=300")));
+      expect(replies.every(({ status }) => status === 200)).toBe(true);
+      for (const { body } of replies) workers.add(body);
+    }
+    expect(workers.size).toBe(3);
     await until(
       () => server!.output.match(/retires: surplus/g)?.length === 2,
       () => `two to go\n${server!.output}`,
