@@ -146,6 +146,7 @@ describe("a server in the background", () => {
     expect((await propylon("serve", ...args)).code).toBe(0);
     expect(await readFile(join(directory, "app.log"), "utf8")).toContain("Serving SCGI on");
     expect((await readdir(directory)).filter((name) => /sock|pid/.test(name)).sort()).toEqual(["app.pid", "mine.sock"]);
+    expect((await propylon("serve", "app.ini", "stop", "--server", "scgi")).code).toBe(0);
   });
 
   it("refuses a type of server that there is not, and one beside --server-name", async () => {
