@@ -1,12 +1,6 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 
 import { type LogHandler, type LoggerSetup, getLogger, setLoggers } from "../../../src/logging/loggers.ts";
-
-const { onStandardError } = vi.hoisted(() => ({ onStandardError: [] as string[] }));
-vi.mock(import("../../../src/log.ts"), async (original) => ({
-  ...(await original()),
-  descriptorWriter: () => (line) => void onStandardError.push(line),
-}));
 
 const heard: string[] = [];
 const handler: LogHandler = {
@@ -28,7 +22,6 @@ function setUp(setups: Record<string, Partial<LoggerSetup>>): void {
 afterEach(() => {
   setLoggers(new Map());
   heard.length = 0;
-  onStandardError.length = 0;
 });
 
 describe("the level NOTSET", () => {
@@ -51,19 +44,5 @@ describe("the level NOTSET", () => {
     getLogger("wiki").info("a");
     getLogger("wiki").warning("b");
     expect(heard).toEqual(["wiki: b"]);
-  });
-});
-
-describe("a record without a handler", () => {
-  it.for([
-    ["nothing is set up", {}],
-    ["nobody has one", { "": { level: 10 } }],
-    ["it goes no further", { "": { level: 10, handlers: [handler] }, wiki: { propagate: false } }],
-  ] as const)("goes to standard error from WARNING on where %s", ([, setups]) => {
-    setUp(setups);
-    getLogger("wiki").info("quiet");
-    getLogger("wiki").warning("loud");
-    expect(onStandardError).toEqual(["WARNING wiki: loud\n"]);
-    expect(heard).toEqual([]);
   });
 });
