@@ -31,6 +31,8 @@ export class PidFile {
       writeFileSync(this.#temporary, `${process.pid}\n`, { flag: "wx" });
       chmodSync(this.#temporary, MODE);
     });
+    // A start that fails ends the process, and leaves nothing.
+    process.on("exit", this.#release);
   }
 
   /**
@@ -47,7 +49,6 @@ export class PidFile {
       }
       rmSync(this.#temporary);
     });
-    process.on("exit", this.#release);
   }
 
   /** Removes the file unless it is another's by now. Never throws. */
@@ -89,7 +90,7 @@ export class PidFile {
   }
 }
 
-/** The server that a pid file names, if it lives. @throws the system's error for a file that cannot be read */
+/** The server that a pid file names, if it lives. @throws for a file that cannot be read */
 export function servingPid(path: string): number | null {
   const pid = pidIn(path);
   return pid !== null && isServing(pid) ? pid : null;
@@ -97,8 +98,17 @@ export function servingPid(path: string): number | null {
 
 function pidIn(path: string): number | null {
   if (!existsSync(path)) return null;
-  const text = readFileSync(path, "latin1").trim();
+  const text = readText(path).trim();
   return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    // The system names the file for some faults only.
+    throw new Error(`the pid file ${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Numbers are given again: that of a server which was killed may be anybody's. Where nothing tells, it is a server. */

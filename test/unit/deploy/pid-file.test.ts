@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { PidFile } from "../../../src/deploy/pid-file.ts";
+import { PidFile, servingPid } from "../../../src/deploy/pid-file.ts";
 
 let directory: string;
 let path: string;
@@ -26,6 +26,16 @@ describe("a pid file", () => {
     expect(statSync(path).mode & 0o777).toBe(0o644);
     file.release();
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("leaves nothing where the process ends before it is published", () => {
+    const before = process.listeners("exit");
+    const file = new PidFile(path);
+    expect(readdirSync(directory)).toHaveLength(1);
+    const [atExit] = process.listeners("exit").filter((listener) => !before.includes(listener));
+    atExit?.(1);
+    expect(readdirSync(directory)).toEqual([]);
+    file.release();
   });
 
   it("is left alone where it is another's by then", () => {
@@ -54,6 +64,10 @@ describe("a pid file", () => {
     server.kill();
     await once(server, "exit");
     new PidFile(path).release();
+  });
+
+  it("that is a directory is named where it is asked for", () => {
+    expect(() => servingPid(directory)).toThrow(`the pid file ${directory} cannot be read: EISDIR`);
   });
 
   it("that cannot be written is a fault of the configuration", () => {
