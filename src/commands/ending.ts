@@ -40,6 +40,34 @@ export function awaitStart(log: Logger): () => boolean {
   };
 }
 
+/** Node's own for a promise that nothing can settle any more. */
+const EXIT_UNSETTLED = 13;
+
+/**
+ * Runs what loads an app's code. Where the process comes to its end meanwhile, and not by a signal, standard error says
+ * so and the exit code is 1: an app has no exit codes of ours.
+ *
+ * @param what - such as "the app"
+ */
+export async function whileLoading<Result>(what: string, load: () => Promise<Result>): Promise<Result> {
+  const tell = (): void => {
+    const code = Number(process.exitCode ?? EXIT_UNSETTLED);
+    if (Object.values<number>(STOP_SIGNALS).includes(code)) return;
+    const why =
+      code === EXIT_UNSETTLED
+        ? "it waits for a promise that nothing settles any more"
+        : `process.exit(${code}), or an exception that nobody caught`;
+    process.stderr.write(`propylon: ${what} ended the process before it was done: ${why}\n`);
+    process.exitCode = 1;
+  };
+  process.on("exit", tell);
+  try {
+    return await load();
+  } finally {
+    process.off("exit", tell);
+  }
+}
+
 /** From now on the process ends with its server: 0 after a signal, 1 after an uncaught exception. */
 export function endWith(running: RunningServer | SupervisedServer, log: Logger): void {
   if ("reload" in running) obeySignals(running, log);

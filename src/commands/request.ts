@@ -13,6 +13,7 @@ import { startPrivately } from "../deploy/private-app.ts";
 import { place, variables } from "../front/variables.ts";
 import { silentLogger, stderrLogger } from "../log.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
+import { whileLoading } from "./ending.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface RequestFlags {
@@ -155,7 +156,8 @@ async function askApp(
   const log = stderrLogger(verbose ? "debug" : "warn");
   // What the app throws comes over FastCGI's error stream too.
   const once = verbose ? log : { ...silentLogger, warn: log.warn };
-  const app = await startPrivately(path, { appName: appName ?? fragment, globalConf, mount, log: once });
+  const choice = { appName: appName ?? fragment, globalConf, mount, log: once };
+  const app = await whileLoading("the app", async () => await startPrivately(path, choice));
   try {
     return await show(await fastCgiRequest({ path: app.path }, asked), flags);
   } finally {

@@ -5,7 +5,7 @@ import { type StartOptions, check, start } from "../deploy/start.ts";
 import { stderrLogger } from "../log.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
-import { awaitStart, endWith } from "./ending.ts";
+import { awaitStart, endWith, whileLoading } from "./ending.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 import { serveReloading } from "./reloader.ts";
 
@@ -74,13 +74,13 @@ async function inForeground(target: string, variables: readonly string[], flags:
   const options = { ...chosen, log, level } as const;
   if (flags.watched === true) process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
   if (flags.check === true) {
-    say(await check(file, options));
+    say(await whileLoading("the app", async () => await check(file, options)));
     // What the app has opened meanwhile would keep the process.
     process.exit(0);
   }
   const pid = pidFile === undefined ? null : new PidFile(pidFile);
   const started = awaitStart(log);
-  const running = await start(file, options);
+  const running = await whileLoading("the app", async () => await start(file, options));
   endWith(running, log);
   pid?.publish();
   // For servers that cannot be reloaded, such as the single mode, the signal keeps the system's meaning.

@@ -9,6 +9,7 @@ import { configUri } from "../deploy/uri.ts";
 import { installerOfContext } from "../install/find-installer.ts";
 import { stderrLogger } from "../log.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
+import { whileLoading } from "./ending.ts";
 import { exitCodeOf, reportFailure } from "./failure.ts";
 import { type InstallFlags, TerminalCommand } from "./install-command.ts";
 
@@ -55,7 +56,7 @@ export async function setUp(
   const loggers = startLogging(logging, 0, log);
   let done: boolean;
   try {
-    done = await installer.setupConfig(command, conf, variables);
+    done = await whileLoading("the set-up", async () => await installer.setupConfig(command, conf, variables));
   } finally {
     await loggers.close();
   }
