@@ -1,6 +1,7 @@
 /** One .ini file with its variables: finds sections and evaluates them to global and local configuration. */
-import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { isUtf8 } from "node:buffer";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { basename, dirname } from "node:path";
 
 import { ConfigError, describePlace } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
@@ -16,6 +17,11 @@ const PREFIXES: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   filter: [["filter"]],
   server: [["server"]],
 };
+
+const ARTICLES: Readonly<Record<Kind, string>> = { app: "an app", filter: "a filter", server: "a server" };
+
+/** Sections that nobody means who looks for an app, a filter or a server. */
+const OF_LOGGING = /^(?:loggers|handlers|formatters|(?:logger|handler|formatter)_.*)$/;
 
 /** What surrounds a file: both are laid under the values of the file, `caller` over its `[DEFAULT]`. */
 export interface Surroundings {
@@ -61,6 +67,12 @@ export class ConfigFile {
     this.#ini = parseIni(readText(path, surroundings.files, askedFrom), path);
     this.#variables = this.#collectVariables();
     this.#defaults = this.#evaluateDefaults();
+    for (const [section, { line }] of this.#ini.sections) {
+      if (section.includes(":") || OF_LOGGING.test(section) || nearestName(section, ["DEFAULT"]) === undefined)
+        continue;
+      const message = "has no effect; the settings for all sections are in [DEFAULT], in capitals";
+      surroundings.log.warn(`${describePlace({ file: path, section, line })}${message}`);
+    }
   }
 
   /**
@@ -83,11 +95,11 @@ export class ConfigFile {
       const message = `${subject}has ${list(found)}, and "${wanted}" can mean any of them; give them different names`;
       throw new ConfigError("CONFIG_AMBIGUOUS_SECTION", message, place);
     }
+    if (wanted === "") throw new ConfigError("CONFIG_BAD_VALUE", "is empty, and should name something", place);
     const tried = PREFIXES[kind].map(([prefix]) => `[${prefix}:${wanted}]`).join(" or ");
-    const sections = this.#ini.sections;
-    const nearest = this.#nearestSection(kind, wanted);
-    const hint = nearest === undefined ? "" : `; did you mean [${nearest}]?`;
-    const there = sections.size === 0 ? "it has no sections" : `it has ${list(sections.keys())}`;
+    const sections = [...this.#ini.sections.keys()].filter((section) => !OF_LOGGING.test(section));
+    const hint = this.#whatIsMeant(kind, wanted);
+    const there = sections.length === 0 ? "it has no sections" : `it has ${list(sections)}`;
     throw new ConfigError("CONFIG_NO_SECTION", `${subject}has no ${tried}${hint} (${there})`, place);
   }
 
@@ -169,6 +181,25 @@ export class ConfigFile {
     return { file: this.path, section, line, key };
   }
 
+  /** What a name that no section has was meant to be, as far as it can be guessed. */
+  #whatIsMeant(kind: Kind, wanted: string): string {
+    if (/^\.{0,2}\/|\.[cm]?[jt]s\b/.test(wanted)) return `; code is named by call:, as in "call:./app.js:makeApp"`;
+    if (wanted.includes(",")) return "; blanks part one name from the next, without commas";
+    const prefixes = PREFIXES[kind].flat();
+    for (const [section, { line }] of this.#ini.sections) {
+      const [prefix = "", name] = section.split(":", 2);
+      if (name?.trim() !== wanted) continue;
+      const other = (["app", "filter"] as const).find((each) => PREFIXES[each].flat().includes(prefix));
+      // A server of that name is no surprise: each file has a main one.
+      if (kind === "server" ? other !== undefined : prefix === "server") continue;
+      if (other !== undefined) return `; [${section}] describes ${ARTICLES[other]}, and here ${ARTICLES[kind]} belongs`;
+      const meant = nearestName(prefix, prefixes);
+      if (meant !== undefined) return `; did you mean [${meant}:${wanted}] by [${section}] in line ${line}?`;
+    }
+    const nearest = this.#nearestSection(kind, wanted);
+    return nearest === undefined ? "" : `; did you mean [${nearest}]?`;
+  }
+
   #nearestSection(kind: Kind, wanted: string): string | undefined {
     const prefixes = new Set(PREFIXES[kind].flat());
     const byName = new Map<string, string>();
@@ -246,12 +277,46 @@ export class ConfigFile {
 
 function readText(path: string, files: FileTexts, askedFrom: ConfigPlace): string {
   try {
-    const text = files.get(path) ?? readFileSync(path, "utf8");
+    const text = files.get(path) ?? decodeText(readFileSync(path), path);
     files.set(path, text);
     return text;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const message = code === "ENOENT" ? `there is no file ${path}` : `${path} cannot be read (${code})`;
-    throw new ConfigError("CONFIG_NOT_FOUND", message, askedFrom, { cause: error });
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError("CONFIG_NOT_FOUND", whyNot(path, error), askedFrom, { cause: error });
+  }
+}
+
+/** A byte that is none of UTF-8 would be lost in silence. */
+function decodeText(bytes: Buffer, file: string): string {
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  let line = 1;
+  for (let from = 0; ; line++) {
+    const end = bytes.indexOf(0x0a, from);
+    if (end < 0 || !isUtf8(bytes.subarray(from, end))) break;
+    from = end + 1;
+  }
+  throw new ConfigError("CONFIG_SYNTAX", "the line has a byte that is not UTF-8; save the file as UTF-8", {
+    file,
+    line,
+  });
+}
+
+function whyNot(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EISDIR") return `${path} is a directory, expected a file`;
+  if (code !== "ENOENT") return `${path} cannot be read: ${message}`;
+  const near = nearestFile(path);
+  return `there is no file ${path}${near === undefined ? "" : `, did you mean ${near}?`}`;
+}
+
+function nearestFile(path: string): string | undefined {
+  if (existsSync(`${path}.ini`)) return `${basename(path)}.ini`;
+  try {
+    return nearestName(
+      basename(path),
+      readdirSync(dirname(path)).filter((name) => name.endsWith(".ini")),
+    );
+  } catch {
+    return undefined;
   }
 }

@@ -91,6 +91,8 @@ function readLines(text: string, file: string): Map<string, RawSection> {
     if (header !== undefined) {
       section = openSection(sections, header, file, number);
       option = undefined;
+    } else if (line.startsWith("[") && !line.includes("]")) {
+      throw new ConfigError("CONFIG_SYNTAX", `"${line}" has no ] at its end`, { file, line: number });
     } else if (section === undefined) {
       throw new ConfigError("CONFIG_SYNTAX", `"${line}" stands before the first [section]`, { file, line: number });
     } else {

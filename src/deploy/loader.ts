@@ -154,8 +154,11 @@ class Loader {
         ...{ kind, name, trail, globalConf: section.globalConf, base: file.directory },
         place: section.keys.get(key) ?? section.place,
       });
-    const find: FindContext = (kind, name, globalConf = {}) =>
-      this.#describeName(file, { kind, name, trail, globalConf, base: file.directory, place: section.place });
+    const find: FindContext = (kind, name, globalConf = {}) => {
+      const [key = ""] = [...section.options].find(([, value]) => value === name) ?? [];
+      const place = section.keys.get(key) ?? section.place;
+      return this.#describeName(file, { kind, name, trail, globalConf, base: file.directory, place });
+    };
 
     const filterWith = kind === "server" ? undefined : take(options, "filter-with");
     this.#require(take(options, "require"), section, file.directory);

@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { EvaluatedSection } from "./config-file.ts";
 import type { Context, FactoryContext, FactoryReference, FindContext, Kind, Protocol } from "./context.ts";
-import { didYouMean } from "../suggest.ts";
+import { nearestName } from "../suggest.ts";
 import { isUri, moduleReference } from "./uri.ts";
 import { overlay, wrap } from "./wrapping.ts";
 
@@ -85,9 +85,8 @@ function describeFactory(
   const given = Object.keys(PROTOCOL_KEYS[kind]).filter((key) => options.has(key));
   const [key] = given;
   if (key === undefined) {
-    const hint = didYouMean("use", options.keys());
-    const message = `nothing says what it is: write "use = package:name#entry" or "use = call:./file.js:export"${hint}`;
-    throw new ConfigError("CONFIG_NO_LOADER", message, section.place);
+    const message = 'nothing says what it is: write "use = package:name#entry" or "use = call:./file.js:export"';
+    throw missing(message, ["use", ...Object.keys(PROTOCOL_KEYS[kind])], options, section);
   }
   if (given.length > 1) {
     throw new ConfigError("CONFIG_AMBIGUOUS_SECTION", `has ${given.join(" and ")}; keep one`, section.place);
@@ -105,10 +104,28 @@ function localise(target: FactoryContext, use: string, called: Protocol, { find 
   return { ...target, find, type: /^call:/i.test(use) ? called : target.type };
 }
 
-function need(options: Map<string, string>, key: string, { place }: EvaluatedSection): string {
+function need(options: Map<string, string>, key: string, section: EvaluatedSection): string {
   const value = take(options, key);
-  if (value === undefined) throw new ConfigError("CONFIG_NO_LOADER", `the section needs "${key} = …"`, place);
+  if (value === undefined) throw missing(`the section needs "${key} = …"`, [key], options, section);
   return value;
+}
+
+/** None of the keys `wanted` is there; one of the others may be meant to be. */
+function missing(
+  message: string,
+  wanted: readonly string[],
+  options: ReadonlyMap<string, string>,
+  { place, keys }: EvaluatedSection,
+): ConfigError {
+  for (const given of options.keys()) {
+    const [word = "", rest] = given.split(/\s+/, 2);
+    const unparted = rest !== undefined && wanted.includes(word);
+    const meant = unparted ? word : nearestName(given, wanted);
+    if (meant === undefined) continue;
+    const hint = unparted ? `a = is missing behind "${word}"` : `did you mean "${meant}" by "${given}"?`;
+    return new ConfigError("CONFIG_NO_LOADER", `${message}; ${hint}`, { ...place, line: keys.get(given)?.line });
+  }
+  return new ConfigError("CONFIG_NO_LOADER", message, place);
 }
 
 /** An option that is understood by the language goes no further. */

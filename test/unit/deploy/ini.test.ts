@@ -88,6 +88,8 @@ describe("parseIni", () => {
     ["[s]\n\njust a key\n", "CONFIG_SYNTAX", 3],
     ["[s]\n= value\n", "CONFIG_SYNTAX", 2],
     ["[s]\n[]\n", "CONFIG_SYNTAX", 2],
+    ["[s]\n[app:main\n", "CONFIG_SYNTAX", 2],
+    ["[s\na = 1\n", "CONFIG_SYNTAX", 1],
     ["[s]\na = 1\na = 2\n", "CONFIG_DUPLICATE", 3],
     ["[s]\na = 1\n[t]\n[s]\n", "CONFIG_DUPLICATE", 4],
     ["[DEFAULT]\na = 1\n[DEFAULT]\na = 2\n", "CONFIG_DUPLICATE", 4],

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import type { Context } from "../../../src/deploy/context.ts";
+import type { Context, FactoryContext } from "../../../src/deploy/context.ts";
 import { create } from "../../../src/deploy/create.ts";
 import { type DescribeOptions, describe as describeUri } from "../../../src/deploy/loader.ts";
 import { ConfigError } from "../../../src/errors.ts";
+import { collectingLog } from "../../support/collecting-log.ts";
 
 let root = "";
 let number = 0;
@@ -26,7 +27,7 @@ const WIKI = {
   server: { main: "./server.js" },
 };
 
-function write(path: string, text: string): void {
+function write(path: string, text: string | Buffer): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });
   writeFileSync(join(root, path), text);
 }
@@ -118,6 +119,46 @@ describe("describe", () => {
     expect(error.code).toBe("CONFIG_NO_SECTION");
     expect(error.message).toContain("has no [app:main] or [composite:main] or [pipeline:main] or [filter-app:main]");
     expect(error.message).toContain("did you mean [app:mian]? (it has [app:mian] [server:main])");
+  });
+
+  it.each([
+    ["[ap:main]\nuse = package:wiki\n", "did you mean [app:main] by [ap:main] in line 1? (it has [ap:main])"],
+    ["[app:main]\nuse = ./app.js:makeApp\n", 'code is named by call:, as in "call:./app.js:makeApp"'],
+    ["[pipeline:main]\npipeline = a,b\n", "blanks part one name from the next, without commas"],
+    ["[pipeline:main]\npipeline = f\n[filter:f]\n", "[filter:f] describes a filter, and here an app belongs"],
+    ["[app:main]\nuse = package:wiki\nfilter-with = b\n[app:b]\n", "describes an app, and here a filter belongs"],
+    ["[app:main]\nuse = b\n[loggers]\n[handler_b]\n", "(it has [app:main])"],
+    ["[app:main]\nuse =\n", "[app:main] use: is empty, and should name something"],
+    ["[app:main]\nues = x\n", 'did you mean "use" by "ues"?'],
+    ["[app:main]\nuse call:./app.js:makeApp\n", 'a = is missing behind "use"'],
+    ["[app:main]\npaste.ap_factory = a:b\n", 'did you mean "paste.app_factory" by "paste.ap_factory"?'],
+    ["[pipeline:main]\npipelin = a\n", 'did you mean "pipeline" by "pipelin"?'],
+  ])("guesses what is meant in %j", (text, hint) => {
+    expect(faultOf(text).message).toContain(hint);
+  });
+
+  it("says of a composite which key names what is not there", () => {
+    const context = describeText("[composite:main]\nuse = call:./app.js:make\n/blog = blgo\n") as FactoryContext;
+    const find = (): unknown => context.find("app", "blgo", {});
+    expect(find).toThrow(/:3 \[composite:main\] \/blog: .* has no \[app:blgo\]/);
+  });
+
+  it("says why a file cannot be read, and which one is nearly called so", () => {
+    write("near/production.ini", "[app:main]\nuse = package:wiki\n");
+    write("near/latin.ini", Buffer.from("[app:main]\nuse = package:wiki\nname = caf\xe9\n", "latin1"));
+    const fault = (file: string): unknown => describeUri("app", `config:near/${file}`, { relativeTo: root });
+    expect(() => fault("productoin.ini")).toThrow(
+      /there is no file .*productoin\.ini, did you mean production\.ini\?$/,
+    );
+    expect(() => fault("production")).toThrow(/did you mean production\.ini\?$/);
+    expect(() => fault(".")).toThrow(/near is a directory, expected a file$/);
+    expect(() => fault("latin.ini")).toThrow(/CONFIG_SYNTAX: .*latin\.ini:3 the line has a byte that is not UTF-8/);
+  });
+
+  it("warns of [DEFAULT] in other letters", () => {
+    const warnings: string[] = [];
+    describeText("[default]\na = 1\n[app:main]\nuse = package:wiki\n", { log: collectingLog(warnings) });
+    expect(warnings).toEqual([expect.stringMatching(/:1 \[default\] has no effect; .* \[DEFAULT\], in capitals$/)]);
   });
 
   it("takes application for app, unless both are there", () => {

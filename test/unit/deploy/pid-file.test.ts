@@ -32,7 +32,7 @@ describe("a pid file", () => {
     const before = process.listeners("exit");
     const file = new PidFile(path);
     expect(readdirSync(directory)).toHaveLength(1);
-    const [atExit] = process.listeners("exit").filter((listener) => !before.includes(listener));
+    const atExit = process.listeners("exit").find((listener) => !before.includes(listener));
     atExit?.(1);
     expect(readdirSync(directory)).toEqual([]);
     file.release();
