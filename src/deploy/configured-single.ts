@@ -7,12 +7,21 @@ import type { GatewayWork } from "./gateway-work.ts";
 import { type RunningLogging, startLogging } from "./logging.ts";
 import { startSingle } from "./single-service.ts";
 
-/** Resolves when it serves. Its loggers open their files with the rights of the app. @throws as `startSingle` */
-export async function startByRecipe({ plan, recipe, logging }: GatewayWork, log: Logger): Promise<RunningServer> {
+/**
+ * Resolves when it serves. Its loggers open their files with the rights of the app.
+ *
+ * @param reading hears of what has no effect in the configuration
+ * @throws as `startSingle`
+ */
+export async function startByRecipe(
+  { plan, recipe, logging }: GatewayWork,
+  log: Logger,
+  reading: Logger = log,
+): Promise<RunningServer> {
   let loggers: RunningLogging | null = null;
   const load = async (): Promise<AppHandler> => {
     loggers = startLogging(logging, 0, log);
-    return await makeApp(recipe, log);
+    return await makeApp(recipe, reading);
   };
   const close = async (): Promise<void> => await loggers?.close();
   try {

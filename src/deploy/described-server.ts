@@ -1,4 +1,5 @@
 /** The server that a configuration file describes, without a look at the app. */
+import type { ConfigPlace } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import { BUILTINS } from "./builtins.ts";
 import type { FileTexts } from "./config-file.ts";
@@ -50,7 +51,8 @@ function describeType(type: string, surroundings: Surroundings): Context {
   const saysWhere = (word: string): boolean =>
     SERVER_OPTIONS.some(({ scope, key, aliases }) => scope === "listen" && (word === key || aliases.includes(word)));
   const given = Object.entries(surroundings.globalConf ?? {}).filter(([key]) => saysWhere(key));
-  return { ...server, localConf: { ...server.localConf, ...Object.fromEntries(given) } };
+  const keys = new Map([...server.keys, ...given.map(([key]): [string, ConfigPlace] => [key, { key }])]);
+  return { ...server, keys, localConf: { ...server.localConf, ...Object.fromEntries(given) } };
 }
 
 /**

@@ -38,7 +38,10 @@ export function listenAddress({ listen }: ServerSettings, aid: FactoryAid, fallb
   if (fallback !== undefined && "port" in fallback) return { ...fallback, host: host! };
   if (host !== undefined) throw new ConfigError("CONFIG_BAD_VALUE", "a host needs a port", aid.placeOf("host"));
   if (fstatSync(0).isSocket()) return { fd: 0 };
-  const advice = 'write "socket = %(here)s/app.sock", or "host = 127.0.0.1" and "port = 6500"';
+  const advice =
+    aid.placeOf().file === undefined
+      ? "give socket=PATH, or port=NUMBER"
+      : 'write "socket = %(here)s/app.sock", or "host = 127.0.0.1" and "port = 6500"';
   const message = `nothing says where to listen, and the web server has passed no socket on descriptor 0: ${advice}`;
   throw new ConfigError("CONFIG_BAD_VALUE", message, aid.placeOf());
 }

@@ -116,6 +116,7 @@ export function readServerSettings(
   };
   const known = SERVER_OPTIONS.filter(({ scope }) => scopes.includes(scope));
   const environ: Record<string, string> = {};
+  const spelt = new Map<string, string>();
   for (const [key, text] of Object.entries(localConf)) {
     const [, variable] = /^environ\.(.*)$/.exec(key) ?? [];
     if (variable !== undefined && scopes.includes("app")) {
@@ -130,9 +131,11 @@ export function readServerSettings(
       throw new ConfigError("CONFIG_UNKNOWN_OPTION", message, placeOf(key));
     }
     const target = settings[option.scope];
-    if (option.name in target) {
-      throw new ConfigError("CONFIG_DUPLICATE", `is another word for ${option.key}, which is given too`, placeOf(key));
+    const other = spelt.get(option.name);
+    if (other !== undefined) {
+      throw new ConfigError("CONFIG_DUPLICATE", `is another word for ${other}, which is given too`, placeOf(key));
     }
+    spelt.set(option.name, key);
     target[option.name] = convert(option, text, placeOf(key));
   }
   return settings;
@@ -149,7 +152,10 @@ function convert(option: ServerOption, text: string, place: ReturnType<FactoryAi
   const fail = (expected: string): never => {
     throw new ConfigError("CONFIG_BAD_VALUE", `"${text}" is not ${expected}`, place);
   };
-  const least = (value: number): number => (min !== undefined && value < min ? fail(`at least ${min}`) : value);
+  const unit = kind === "ms" ? "ms" : "";
+  const least = (value: number): number => (min !== undefined && value < min ? fail(`at least ${min}${unit}`) : value);
+  // An indented line is part of the value above it, which is hardly meant where the value is a name or a path.
+  if (text.trim().includes("\n")) fail("one line: an indented line goes on with the one above it");
   switch (kind) {
     case "text":
       return text.trim() === "" ? fail("a value; leave the line out for the default") : text.trim();

@@ -169,7 +169,8 @@ function warnOfNoEffect(mode: Mode, { pool, process }: ServerSettings, { log, pl
       ? !OF_EVERY_MODE.has(name)
       : WITHOUT_EFFECT[mode].includes(name) || (unlimited && OF_A_QUEUE.has(name)),
   );
-  if (idle.length === 0) return;
-  const keys = SERVER_OPTIONS.filter(({ name }) => idle.includes(name)).map(({ key }) => key);
-  log.warn(`${describePlace({ ...placeOf(), key: keys.join(", ") })}no effect in the ${mode} mode`);
+  for (const { key, aliases } of SERVER_OPTIONS.filter(({ name }) => idle.includes(name))) {
+    const place = [key, ...aliases].map(placeOf).find((each) => each.key !== undefined);
+    log.warn(`${describePlace(place ?? { ...placeOf(), key })}no effect in the ${mode} mode`);
+  }
 }

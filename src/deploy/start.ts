@@ -11,6 +11,7 @@ import { type DescribedServer, type ServerChoice, describeServer } from "./descr
 import type { GatewayWork } from "./gateway-work.ts";
 import { type RunningLogging, startLogging } from "./logging.ts";
 import { type GatewayPlan, runAs } from "./plan.ts";
+import { checkPlan, withPlace } from "./plan-check.ts";
 import type { RunningServer } from "./gateway.ts";
 import type { StartGateway, StartServer } from "./servers.ts";
 import { warnOfRoot } from "../supervisor/surroundings.ts";
@@ -36,30 +37,41 @@ export interface StartOptions extends ServerChoice {
  */
 export async function start(file: string, options: StartOptions = {}): Promise<RunningServer | SupervisedServer> {
   const { log = silentLogger } = options;
-  const configuration = read(file, options);
+  const reading = sayingOnce(log);
+  const configuration = read(file, { ...options, log: reading });
   const { server, recipe, logging, surroundings } = configuration;
   const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
   const plan = planOf(startServer, server, options);
   if (plan === null) return await startForeign(startServer, configuration, log);
   const work = { plan, recipe, logging, level: options.level ?? "info" };
-  if (plan.mode === "single") {
-    warnOfRoot(plan.settings.process.user, log);
-    return await startByRecipe(work, log);
+  try {
+    if (plan.mode === "single") {
+      warnOfRoot(plan.settings.process.user, log);
+      return await startByRecipe(work, log, reading);
+    }
+    const path = resolve(surroundings.relativeTo, file);
+    return await startSupervised(work, async () => await reread(file, options), log, path);
+  } catch (error) {
+    throw withPlace(error, server);
   }
-  const path = resolve(surroundings.relativeTo, file);
-  return await startSupervised(work, async () => await reread(file, options), log, path);
 }
 
 /**
- * All that `start` does before it listens, without workers: reads the file, checks the server's options, loads the app.
+ * All that `start` does before it listens, without workers: reads the file, checks the server's options with the accounts
+ * and directories that they name, loads the app.
  *
  * @returns what would serve what
  * @throws ConfigError
  */
 export async function check(file: string, options: StartOptions = {}): Promise<string> {
-  const { log = silentLogger } = options;
-  const { server, app, recipe, surroundings } = read(file, options);
-  await create(server, surroundings);
+  const log = sayingOnce(options.log ?? silentLogger);
+  const { server, app, recipe, surroundings } = read(file, { ...options, log });
+  const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, server, options);
+  try {
+    if (plan !== null) checkPlan(plan);
+  } catch (error) {
+    throw withPlace(error, server);
+  }
   await makeApp(recipe, log);
   return `${nameOf(app)} can be served by ${nameOf(server)}`;
 }
@@ -106,6 +118,18 @@ async function startForeign(
     await running.close();
     throw error;
   }
+}
+
+/** A file is gone through more than once, and a section as often as it is named: its warnings are said once. */
+function sayingOnce(log: Logger): Logger {
+  const said = new Set<string>();
+  return {
+    ...log,
+    warn: (line) => {
+      if (!said.has(line)) log.warn(line);
+      said.add(line);
+    },
+  };
 }
 
 /** A server of another package may return anything; it is closed if it can be. */

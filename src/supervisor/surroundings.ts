@@ -1,7 +1,7 @@
 /** Who a gateway process is and where it works: applied once, before any code of the app is loaded. */
 import { readFileSync } from "node:fs";
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError, ListenError } from "../errors.ts";
 import { groupId, userId } from "../gateway/accounts.ts";
 import type { Logger } from "../log.ts";
 
@@ -88,6 +88,7 @@ function attempt<Result>(key: string, action: () => Result): Result {
     return action();
   } catch (error) {
     const { message } = error as Error;
-    throw new ConfigError("CONFIG_BAD_VALUE", `${message} (as uid ${process.geteuid!()})`, { key }, { cause: error });
+    const why = error instanceof ListenError ? message.slice(`${error.code}: `.length) : message;
+    throw new ConfigError("CONFIG_BAD_VALUE", `${why} (as uid ${process.geteuid!()})`, { key }, { cause: error });
   }
 }

@@ -125,4 +125,10 @@ describe("readServerSettings", () => {
       expect(() => resolveGatewayOptions(read({ [key]: text }).gateway)).not.toThrow();
     }
   });
+
+  it("names the other word of an option that comes twice", () => {
+    expect(faultOf({ timeout: "5", request_timeout: "6" }).message).toContain(
+      "request_timeout: is another word for timeout, which is given too",
+    );
+  });
 });

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { fastCgiRequest } from "../../../src/client/fastcgi-request.ts";
 import { scgiRequest } from "../../../src/client/scgi-request.ts";
 import type { RunningServer } from "../../../src/deploy/gateway.ts";
-import { type StartOptions, start } from "../../../src/deploy/start.ts";
+import { type StartOptions, check, start } from "../../../src/deploy/start.ts";
 import { collectingLog } from "../../support/collecting-log.ts";
 
 let directory = "";
@@ -106,7 +106,8 @@ describe("start", () => {
   it("serves under flup's name of the single mode and says once that its section asks for workers in vain", async () => {
     await startText("use = egg:flup#fcgi_single\nhost = 127.0.0.1\nport = 0\nmaxSpare = 5\nmaxChildren = 9");
     expect(warnings).toEqual([
-      expect.stringMatching(/app\.ini:1 \[server:main\] maxSpare, maxChildren: no effect in the single mode/),
+      expect.stringMatching(/app\.ini:5 \[server:main\] maxSpare: no effect in the single mode/),
+      expect.stringMatching(/app\.ini:6 \[server:main\] maxChildren: no effect in the single mode/),
     ]);
   });
 
@@ -150,6 +151,40 @@ describe("start", () => {
     const error = await startText(server).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code, place: { section: "server:main" } });
     expect((error as Error).message).toContain(wording);
+  });
+
+  it.each([
+    ["allowed_clients = web1", '"web1" is no address'],
+    ["user = nobdy", 'user "nobdy" is not in /etc/passwd'],
+    ["socket_group = nogrp", 'group "nogrp" is not in /etc/group'],
+    ["chdir = /not/there", "there is no directory /not/there"],
+    ["access_log = /not/there.log", "there is no directory /not"],
+    ["socket_mode = 0600\n sockt_owner = me", "is not one line"],
+  ])("finds %j where it only checks", async (line, wording) => {
+    const server = `use = package:propylon#fcgi\nsocket = %(here)s/x.sock\n${line}`;
+    writeFileSync(join(directory, "app.ini"), `[server:main]\n${server}\n${APP}`);
+    const error = await check("app.ini", { relativeTo: directory }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "CONFIG_BAD_VALUE", place: { section: "server:main", line: 4 } });
+    expect((error as Error).message).toContain(wording);
+  });
+
+  it("says where the option stands that fails when it is used", async () => {
+    const server = "use = package:propylon#fcgi\nport = 0\nallowedServers = web1";
+    await expect(startText(server)).rejects.toThrow(/app\.ini:4 \[server:main\] allowedServers: "web1" is no address/);
+  });
+
+  it("names the variable of the command line that is wrong", async () => {
+    const options = { serverType: "fcgi", globalConf: { port: "abc" } };
+    await expect(startText("", options)).rejects.toThrow('CONFIG_BAD_VALUE: port: "abc" is not a whole number');
+  });
+
+  it("says once what has no effect", async () => {
+    writeFileSync(
+      join(directory, "app.ini"),
+      `[DEFAULT]\ngreeting = x\n[server:main]\nuse = egg:propylon#fcgi\nport = 0\n${APP}`,
+    );
+    await check("app.ini", { relativeTo: directory, log });
+    expect(warnings).toEqual([expect.stringMatching(/greeting: has no effect/)]);
   });
 
   it("finds faults of the file before any code of the app is loaded", async () => {
