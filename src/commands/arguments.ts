@@ -12,11 +12,11 @@ export function splitTarget(target: string): [file: string, name: string | undef
   return at < 0 ? [target, undefined] : [target.slice(0, at), target.slice(at + 1)];
 }
 
-/** `var=value`, each of them. @throws UsageError */
-export function parseVariables(variables: readonly string[]): Record<string, string> {
+/** `var=value`, each of them; `what` is what they are called otherwise. @throws UsageError */
+export function parseVariables(variables: readonly string[], what = "var=value"): Record<string, string> {
   const pairs = variables.map((variable): [string, string] => {
     const at = variable.indexOf("=");
-    if (at < 1) throw new UsageError(`"${variable}" is not var=value`);
+    if (at < 1) throw new UsageError(`"${variable}" is not ${what}`);
     return [variable.slice(0, at), variable.slice(at + 1)];
   });
   return Object.fromEntries(pairs);
@@ -67,10 +67,12 @@ export async function fetchFirst(paths: readonly string[]): Promise<StatusReport
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket (ENOENT)",
+  ENOTSOCK: "that is no socket (ENOTSOCK)",
   ECONNREFUSED: "nobody listens there (ECONNREFUSED)",
   EACCES: "this user may not connect (EACCES)",
 };
 
-function explain({ code = "", message }: NodeJS.ErrnoException): string {
+/** Why one could not connect, in words for those who have not written the program. */
+export function explain({ code = "", message }: NodeJS.ErrnoException): string {
   return REASONS[code] ?? message;
 }

@@ -1,6 +1,6 @@
 /** `propylon serve FILE start|stop|restart|status`: a server in the background, known by its pid file. */
 import { spawn } from "node:child_process";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -46,8 +46,8 @@ export class Daemon {
   async start(): Promise<0 | 1> {
     const { file, args, say } = this.#options;
     const running = servingPid(this.#pidFile);
-    if (running !== null) return this.#fail(`${file} is served already, in PID ${running}`);
-    const log = openSync(this.#logFile, "a", LOG_MODE);
+    if (running !== null) return this.#fail(`${file} is served already, in PID ${running}, says ${this.#pidFile}`);
+    const log = this.#openLog();
     const from = fstatSync(log).size;
     const script = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
     const child = spawn(process.execPath, [script, "serve", ...args, "--pid-file", this.#pidFile], {
@@ -102,7 +102,19 @@ export class Daemon {
 
   #notServed(): 1 {
     const { file } = this.#options;
-    return this.#fail(`${file} is not served, says ${this.#pidFile}; "propylon serve ${file} start" starts it`);
+    const why = existsSync(this.#pidFile)
+      ? `${this.#pidFile} names no server that runs`
+      : `there is no ${this.#pidFile}`;
+    return this.#fail(`${file} is not served: ${why}; "propylon serve ${file} start" starts it`);
+  }
+
+  #openLog(): number {
+    try {
+      return openSync(this.#logFile, "a", LOG_MODE);
+    } catch (error) {
+      const message = `the log cannot be opened, --log-file names another one: ${(error as Error).message}`;
+      throw new Error(message, { cause: error });
+    }
   }
 
   #fail(message: string): 1 {

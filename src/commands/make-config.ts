@@ -37,6 +37,7 @@ export async function makeConfig(
     const variables = installVariables(installer.app, parseVariables(named ? rest.slice(1) : rest));
     const filename = named ? first : (installer.defaultConfigFilename ?? `${variables["app_name"]}.ini`);
     checkKind(installer, filename);
+    const editor = edit ? editorOf(process.env) : null;
     await installer.writeConfig(command, filename, variables);
     const files = installer.editableConfigFiles(filename);
     if (command.kept) {
@@ -45,9 +46,10 @@ export async function makeConfig(
       return;
     }
     if (command.simulate) return;
-    const edited = !edit || editFile(files[0] ?? filename);
+    const edited = editor === null || editFile(editor, files[0] ?? filename);
     const settled = edited || (await command.ask("The editor failed. Go on all the same?"));
     if (!settled) {
+      process.stderr.write(`propylon: the editor failed (${editor}); ${files.join(", ")} is written all the same\n`);
       process.exitCode = 1;
     } else if (setup) {
       await setUp(filename, {}, command);
@@ -71,6 +73,7 @@ function packageAndEntry(target: string, name: string | undefined): [string, str
 }
 
 function checkKind({ expectConfigDirectory }: Installer, filename: string): void {
+  if (filename === "") throw new UsageError("the name of the file is empty");
   if (expectConfigDirectory === null) return;
   const isDirectory = existsSync(filename) ? statSync(filename).isDirectory() : filename.endsWith("/");
   if (isDirectory && !expectConfigDirectory) {
@@ -81,10 +84,14 @@ function checkKind({ expectConfigDirectory }: Installer, filename: string): void
   }
 }
 
-/** By $VISUAL or $EDITOR, which may have arguments. @throws UsageError without one */
-function editFile(file: string): boolean {
-  const editor = process.env["VISUAL"] ?? process.env["EDITOR"];
-  if (editor === undefined || editor === "") throw new UsageError("--edit: set $EDITOR to your editor first");
+/** $VISUAL or $EDITOR, which may have arguments. @throws UsageError without one, before anything is written */
+function editorOf({ VISUAL, EDITOR }: NodeJS.ProcessEnv): string {
+  const editor = VISUAL || EDITOR || "";
+  if (editor === "") throw new UsageError("--edit: set $EDITOR to your editor first");
+  return editor;
+}
+
+function editFile(editor: string, file: string): boolean {
   const { status } = spawnSync("/bin/sh", ["-c", `${editor} "$1"`, "sh", file], { stdio: "inherit" });
   return status === 0;
 }

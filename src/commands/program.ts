@@ -229,7 +229,7 @@ export function createProgram(): Command {
         "runs there, and FILE.ini only says which of the two it speaks.",
     )
     .usage("[options] [FILE.ini] <PATH> [var=value...]")
-    .argument("<words...>", "FILE.ini (or FILE.ini#NAME), PATH with its query or a URL, then variables as for serve")
+    .argument("[words...]", "FILE.ini (or FILE.ini#NAME), PATH with its query or a URL, then variables as for serve")
     .option("-X, --method <METHOD>", "default: GET, or POST with --data")
     .option("-H, --header <LINE>", "a header, `Name: value`; may be repeated", collect)
     .option("-d, --data <TEXT>", "the body; @FILE for what is in a file, @- for standard input")

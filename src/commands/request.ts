@@ -12,7 +12,7 @@ import { findProtocol } from "../deploy/find-server.ts";
 import { startPrivately } from "../deploy/private-app.ts";
 import { place, variables } from "../front/variables.ts";
 import { silentLogger, stderrLogger } from "../log.ts";
-import { parseVariables, splitTarget } from "./arguments.ts";
+import { explain, parseVariables, splitTarget } from "./arguments.ts";
 import { whileLoading } from "./ending.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 
@@ -40,6 +40,7 @@ export interface RequestFlags {
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const EXIT_INTERRUPTED = 130;
+const MAX_PORT = 65_535;
 const PORTS = { http: 80, https: 443 };
 
 /** Sets `process.exitCode`: 0, 4 or 5 after an answer, by its status, 1 without one, 2 for wrong usage. */
@@ -70,8 +71,10 @@ export async function request(given: readonly string[], flags: RequestFlags): Pr
 function targetOf({ socket, host, port }: RequestFlags): Target | null {
   if (socket !== undefined) return { path: socket };
   if (port === undefined && host === undefined) return null;
-  if (port === undefined || !/^\d{1,5}$/.test(port))
-    throw new UsageError("--host needs the --port NUMBER of the server");
+  if (port === undefined) throw new UsageError("--host needs the --port NUMBER of the server");
+  if (!/^\d{1,5}$/.test(port) || Number(port) > MAX_PORT) {
+    throw new UsageError(`--port: "${port}" is no port from 0 to ${MAX_PORT}`);
+  }
   return { host: host?.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
 }
 
@@ -114,7 +117,9 @@ async function toAsk(url: string, flags: RequestFlags): Promise<ClientRequest> {
   const known = { method, httpVersion: "1.1", encrypted: scheme === "https", rawHeaders: headers.flat() };
   const port = Number(/:(\d+)$/.exec(authority)?.[1] ?? PORTS[scheme as keyof typeof PORTS]);
   const ends = { remoteAddress: "127.0.0.1", remotePort: 0, localAddress: "127.0.0.1", localPort: port };
-  const own = Object.entries(parseVariables(flags.param ?? [])).map(([name, value]) => [name, bytes(value)] as const);
+  const own = Object.entries(parseVariables(flags.param ?? [], "NAME=VALUE (--param)")).map(
+    ([name, value]) => [name, bytes(value)] as const,
+  );
   const names = new Set(own.map(([name]) => name));
   const params = variables({ ...known, ...ends }, where).filter(([name]) => !names.has(name));
   return { params: [...params, ...own], body, headTimeout: seconds * 1000 };
@@ -181,7 +186,7 @@ async function askServer(
     answer = await send(target, asked);
   } catch (error) {
     if (asked.signal?.aborted === true) throw error;
-    throw new Error(`${describeTarget(target)}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${describeTarget(target)}: ${explain(error as Error)}`, { cause: error });
   }
   return await show(answer, flags);
 }

@@ -3,6 +3,7 @@ import { PidFile } from "../deploy/pid-file.ts";
 import { sourcesOf } from "../deploy/sources.ts";
 import { type StartOptions, check, start } from "../deploy/start.ts";
 import { stderrLogger } from "../log.ts";
+import { didYouMean, nearestName } from "../suggest.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
 import { awaitStart, endWith, whileLoading } from "./ending.ts";
@@ -47,7 +48,9 @@ export async function serve(target: string, rest: readonly string[], flags: Serv
   try {
     const named = ACTIONS.find((action) => action === rest[0]);
     const variables = named === undefined ? rest : rest.slice(1);
+    checkOrder(target, variables, named === undefined);
     const action = named ?? (daemon ? "start" : null);
+    if (flags.check === true && action !== null) throw new UsageError(`--check starts nothing: leave "${action}" out`);
     if (flags.reload === true) {
       if (action !== null) throw new UsageError("--reload is for a server in the foreground");
       process.exit(await reloading(target, variables, flags));
@@ -58,6 +61,17 @@ export async function serve(target: string, rest: readonly string[], flags: Serv
     reportFailure(error, verbose);
     process.exit(exitCodeOf(error));
   }
+}
+
+/** A word among the variables that is an action, or nearly one. @throws UsageError */
+function checkOrder(target: string, variables: readonly string[], mayAct: boolean): void {
+  const word = variables.find((variable) => !variable.includes("="));
+  if (word === undefined || !mayAct) return;
+  const action = nearestName(word, ACTIONS);
+  if (action === word)
+    throw new UsageError(`"${word}" belongs behind the file: propylon serve ${target} ${word} var=value`);
+  const hint = didYouMean(word, ACTIONS) || ` and none of ${ACTIONS.join(", ")}`;
+  throw new UsageError(`"${word}" is not var=value${hint}`);
 }
 
 async function inForeground(target: string, variables: readonly string[], flags: ServeFlags): Promise<void> {

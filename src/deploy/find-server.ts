@@ -18,7 +18,9 @@ export async function findStatus(file: string, choice: ServerChoice = {}): Promi
   const described = describeServer(file, choice);
   const { server, surroundings } = described;
   const none = (): never => {
-    const message = `${nameOf(server)} has no status: that comes with workers`;
+    const message =
+      `${nameOf(server)} has no workers, and so neither status nor reload (fcgi_thread and the like have); ` +
+      '"propylon serve FILE.ini status" and "restart" know a server in the background';
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, server.place);
   };
   const plan = await planOf(described);

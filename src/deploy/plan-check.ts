@@ -20,8 +20,7 @@ export function checkPlan(plan: GatewayPlan): void {
   const { listen, gateway, process } = plan.settings;
   // What has no effect can do no harm.
   const supervised = plan.mode === "single" ? {} : process;
-  // Each says by itself what is wrong.
-  new PeerGuard(gateway.allowedClients ?? []);
+  void new PeerGuard(gateway.allowedClients ?? []);
   if (plan.mode !== "single") statusListen(plan);
   for (const [key, find, account] of [
     ["socket_owner", userId, listen.socketOwner],

@@ -164,12 +164,12 @@ function checkLimits({ minSpare, maxSpare }: PoolLimits, { placeOf }: FactoryAid
 function warnOfNoEffect(mode: Mode, { pool, process }: ServerSettings, { log, placeOf }: FactoryAid): void {
   const names = Object.keys({ ...pool, ...(mode === "single" ? process : {}) });
   const unlimited = mode === "fork" && pool.concurrency === undefined;
-  const idle = names.filter((name) =>
+  const isIdle = (name: string): boolean =>
     mode === "single"
       ? !OF_EVERY_MODE.has(name)
-      : WITHOUT_EFFECT[mode].includes(name) || (unlimited && OF_A_QUEUE.has(name)),
-  );
-  for (const { key, aliases } of SERVER_OPTIONS.filter(({ name }) => idle.includes(name))) {
+      : WITHOUT_EFFECT[mode].includes(name) || (unlimited && OF_A_QUEUE.has(name));
+  const idle = new Set(names.filter(isIdle));
+  for (const { key, aliases } of SERVER_OPTIONS.filter(({ name }) => idle.has(name))) {
     const place = [key, ...aliases].map(placeOf).find((each) => each.key !== undefined);
     log.warn(`${describePlace(place ?? { ...placeOf(), key })}no effect in the ${mode} mode`);
   }

@@ -106,7 +106,7 @@ export class Installer {
   async configContent(_command: InstallCommand, variables: InstallVariables): Promise<string> {
     const { package: name, directory, entry } = this.app;
     const template = TEMPLATES.map((file) => join(directory, file)).find((file) => existsSync(file));
-    if (template !== undefined) return fillTemplate(await readFile(template, "utf8"), variables, template);
+    if (template !== undefined) return fillTemplate(await readTemplate(template), variables, template);
     return (
       `[server:main]\nuse = package:propylon#fcgi\nsocket = %(here)s/${variables["app_name"]}.sock\n\n` +
       `[app:main]\nuse = package:${name}#${entry}\n`
@@ -123,7 +123,7 @@ export class Installer {
    * `websetup` module. It may be called again for what is set up already.
    *
    * @returns false if the package has nothing to set up
-   * @throws ConfigError APP_LOAD_FAILED, APP_WRONG_EXPORT; what `setupApp` throws
+   * @throws ConfigError APP_LOAD_FAILED (what `setupApp` throws is its `cause`), APP_WRONG_EXPORT
    */
   async setupConfig(command: InstallCommand, conf: SetupConfig, variables: InstallVariables): Promise<boolean> {
     const module = await this.websetup();
@@ -132,7 +132,13 @@ export class Installer {
     if (typeof setup !== "function") {
       throw new ConfigError("APP_WRONG_EXPORT", `"setupApp" of ${join(this.app.directory, module)} is not a function`);
     }
-    await (setup as (...given: unknown[]) => unknown)(command, conf, variables);
+    try {
+      await (setup as (...given: unknown[]) => unknown)(command, conf, variables);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const message = `setupApp of ${join(this.app.directory, module)} failed: ${reason}`;
+      throw error instanceof ConfigError ? error : new ConfigError("APP_LOAD_FAILED", message, {}, { cause: error });
+    }
     return true;
   }
 
@@ -145,5 +151,14 @@ export class Installer {
     if (typeof target === "string") return target;
     const found = WEBSETUPS.find((file) => existsSync(join(directory, file)));
     return found === undefined ? null : `./${found}`;
+  }
+}
+
+async function readTemplate(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const message = `the template cannot be read: ${(error as Error).message}`;
+    throw new ConfigError("CONFIG_TEMPLATE", message, { file }, { cause: error });
   }
 }

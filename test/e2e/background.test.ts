@@ -72,7 +72,7 @@ describe("a server in the background", () => {
       ...{ code: 0, out: `app.ini is served in PID ${first}\n` },
     });
     expect(await propylon("serve", "app.ini", "start")).toMatchObject({
-      ...{ code: 1, err: `propylon: app.ini is served already, in PID ${first}\n` },
+      ...{ code: 1, err: `propylon: app.ini is served already, in PID ${first}, says ${join(directory, "app.pid")}\n` },
     });
     expect((await propylon("serve", "app.ini", "restart")).code).toBe(0);
     expect(await pid()).not.toBe(first);

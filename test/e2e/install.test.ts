@@ -141,7 +141,12 @@ describe("make-config", () => {
       EDITOR: "false",
       VISUAL: "false",
     });
-    expect(failed.code).toBe(1);
+    expect(failed).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("the editor failed (false); b.ini is written"),
+    });
+    const none = await propylon(["make-config", "blog", "c.ini", "title=x", "--edit"], { EDITOR: "", VISUAL: "" });
+    expect(none).toMatchObject({ code: 2, out: "", err: "propylon: --edit: set $EDITOR to your editor first\n" });
   });
 
   it("without a template writes a file with the app alone", async () => {
@@ -228,7 +233,12 @@ describe("setup-app", () => {
   });
 
   it.for([
-    ["a set-up that fails", "[app:main]\nuse = egg:blog\ntitle = bad\n", 1, /the database is full/],
+    [
+      "a set-up that fails",
+      "[app:main]\nuse = egg:blog\ntitle = bad\n",
+      1,
+      /setupApp of .*websetup\.js failed: the database is full/,
+    ],
     ["no such section", "[app:other]\nuse = egg:blog\n", 2, /CONFIG_NO_SECTION/],
     [
       "an app of propylon",

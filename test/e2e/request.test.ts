@@ -166,7 +166,7 @@ describe("a request to a running server", () => {
 
   it("says where nobody answers", async () => {
     expect(await request(["/", "--socket", "none.sock"])).toMatchObject({
-      ...{ code: 1, err: "propylon: none.sock: connect ENOENT none.sock\n" },
+      ...{ code: 1, err: "propylon: none.sock: there is no such socket (ENOENT)\n" },
     });
   });
 });

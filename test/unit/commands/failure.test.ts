@@ -36,5 +36,20 @@ describe("describeFailure", () => {
     expect(text).toContain("node:internal");
   });
 
+  it.each([
+    ["EADDRINUSE", '127.0.0.1:80: another program does, and "ss -ltnp" names it (EADDRINUSE)'],
+    ["EACCES", "127.0.0.1:80: this user may not; ports below 1024 are for root"],
+    ["EADDRNOTAVAIL", "127.0.0.1:80: this machine does not have that address (EADDRNOTAVAIL)"],
+  ])("says what %s means where it listens", (code, why) => {
+    const error = Object.assign(new Error("listen"), { code, syscall: "listen", address: "127.0.0.1", port: 80 });
+    expect(describeFailure(error, false)).toContain(`cannot listen on ${why}`);
+  });
+
+  it("names a host that has no address", () => {
+    const lookup = { code: "ENOTFOUND", syscall: "getaddrinfo", hostname: "nosuch" };
+    const error = Object.assign(new Error("getaddrinfo ENOTFOUND nosuch"), lookup);
+    expect(describeFailure(error, false)).toBe("host: no address is known of nosuch (ENOTFOUND)");
+  });
+
   it("takes whatever was thrown", () => expect(describeFailure("oops", false)).toBe("oops"));
 });

@@ -41,6 +41,9 @@ describe("propylon", () => {
     [["serve", "-q", "-v", "a.ini"], "cannot be used with option"],
     [["serve", "a.ini", "novalue"], '"novalue" is not var=value'],
     [["serve", "a.ini", "=x"], '"=x" is not var=value'],
+    [["serve", "a.ini", "strat"], '"strat" is not var=value, did you mean "start"?'],
+    [["serve", "a.ini", "a=1", "start"], '"start" belongs behind the file: propylon serve a.ini start var=value'],
+    [["serve", "a.ini", "start", "--check"], '--check starts nothing: leave "start" out'],
     [["serve", "does-not-exist.ini"], "CONFIG_NOT_FOUND: there is no file"],
   ])("exits with 2 for %j", async (args, wording) => {
     const { code, text } = await run(...args);

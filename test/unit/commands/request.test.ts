@@ -16,10 +16,12 @@ describe("propylon request", () => {
     [["app.ini", "/"], { mount: "/james" }, "/ is not below the mount /james"],
     [["app.ini", "/"], { header: ["nonsense"] }, '--header: "nonsense" is not "Name: value"'],
     [["app.ini", "/"], { data: "@not-there" }, "--data: ENOENT"],
-    [["app.ini", "/"], { param: ["x"] }, '"x" is not var=value'],
+    [[], {}, "a path is missing, such as /"],
+    [["app.ini", "/"], { param: ["x"] }, '"x" is not NAME=VALUE (--param)'],
     [["app.ini", "/", "x"], {}, '"x" is not var=value'],
     [["/"], { host: "127.0.0.1" }, "--host needs the --port NUMBER of the server"],
-    [["/"], { port: "http" }, "--host needs the --port NUMBER of the server"],
+    [["/"], { port: "http" }, '--port: "http" is no port from 0 to 65535'],
+    [["/"], { port: "65536" }, '--port: "65536" is no port from 0 to 65535'],
     [["app.ini", "/"], { timeout: "soon" }, '--timeout: "soon" is no number of seconds'],
   ] as const)("refuses %j with %j: 2", async ([args, flags, wording]) => {
     let told = "";

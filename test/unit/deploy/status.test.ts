@@ -78,7 +78,10 @@ describe("findStatus", () => {
     ["of HTTP", "use = egg:propylon#http\nport = 1"],
   ])("says that a server %s has no status", async (_title, server) => {
     write(server);
-    await expect(find()).rejects.toMatchObject({ code: "CONFIG_NOT_SUPPORTED", place: { section: "server:main" } });
+    await expect(find()).rejects.toMatchObject({
+      ...{ code: "CONFIG_NOT_SUPPORTED", place: { section: "server:main" } },
+      message: expect.stringMatching(/neither status nor reload .*; "propylon serve FILE\.ini status"/) as string,
+    });
   });
 });
 
