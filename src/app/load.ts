@@ -1,11 +1,16 @@
 /** Imports a module by path or package name and takes one export of it. */
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { ConfigError } from "../errors.ts";
 import type { ConfigPlace } from "../errors.ts";
+import { didYouMean } from "../suggest.ts";
+
+/** Milliseconds. */
+const CHECK_TIMEOUT = 5000;
 
 /** Names a piece of code so that another thread or process can load it too. */
 export interface ModuleExport {
@@ -48,8 +53,19 @@ async function importFile(file: string, place: ConfigPlace): Promise<Record<stri
       throw new ConfigError("APP_LOAD_FAILED", message, place);
     }
     const [reason] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
-    throw new ConfigError("APP_LOAD_FAILED", `${file} failed to load: ${reason}`, place, { cause: error });
+    const message = `${file} failed to load: ${reason}${syntaxPlace(error, file)}`;
+    throw new ConfigError("APP_LOAD_FAILED", message, place, { cause: error });
   }
+}
+
+/** Node tells where a module's syntax is wrong when it ends by that error, and has it nowhere else: so it is asked. */
+export function syntaxPlace(error: unknown, file: string): string {
+  if (!(error instanceof SyntaxError)) return "";
+  const said = (text: string): string | undefined => /^(?:file:\/\/)?(\/.*:\d+)$/m.exec(text)?.[1];
+  const check = (): string =>
+    spawnSync(process.execPath, ["--check", file], { encoding: "utf8", timeout: CHECK_TIMEOUT, env: {} }).stderr ?? "";
+  const place = said(error.stack?.split("\n", 1)[0] ?? "") ?? said(check());
+  return place === undefined ? `; "node ${file}" says where` : ` (${place})`;
 }
 
 /**
@@ -60,15 +76,30 @@ async function importFile(file: string, place: ConfigPlace): Promise<Record<stri
 export function locate({ module, base }: Omit<ModuleExport, "export">, place: ConfigPlace): string {
   if (/^\.{1,2}[/\\]/.test(module) || isAbsolute(module)) {
     const file = resolve(base, module);
-    if (existsSync(file)) return file;
-    throw new ConfigError("APP_LOAD_FAILED", `there is no file ${file}`, place);
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found?.isDirectory() === false) return file;
+    const why = found === undefined ? `there is no file ${file}` : `${file} is a directory, expected a file`;
+    throw new ConfigError("APP_LOAD_FAILED", `${why}${nearestModule(file)}`, place);
   }
   try {
     return locatePackage(module, base);
   } catch (error) {
-    const hint = existsSync(resolve(base, module)) ? `; did you mean "./${module}"?` : "";
+    const beside = statSync(resolve(base, module), { throwIfNoEntry: false });
+    const hint = beside?.isFile() === true ? `; did you mean "./${module}"?` : "";
     const message = `module "${module}" cannot be found from ${base}${hint}`;
     throw new ConfigError("APP_LOAD_FAILED", message, place, { cause: error });
+  }
+}
+
+/** `, did you mean "app.js"?`: one with an ending, or of nearly that name. */
+function nearestModule(file: string): string {
+  try {
+    const modules = readdirSync(dirname(file)).filter((name) => /\.[cm]?[jt]s$/.test(name));
+    const stem = `${basename(file)}.`;
+    const same = modules.find((name) => name.startsWith(stem) && !name.slice(stem.length).includes("."));
+    return same === undefined ? didYouMean(basename(file), modules) : `, did you mean "${same}"?`;
+  } catch {
+    return "";
   }
 }
 

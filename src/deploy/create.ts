@@ -85,7 +85,8 @@ async function createFactory(context: FactoryContext, options: CreateOptions): P
     } catch (error) {
       if (error instanceof ConfigError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new ConfigError("APP_LOAD_FAILED", `${nameOf(context)} failed: ${reason}`, place, { cause: error });
+      const message = `${nameOf(context)} failed: ${reason}${readyHint(context, value as Callable, error)}`;
+      throw new ConfigError("APP_LOAD_FAILED", message, place, { cause: error });
     }
   };
   switch (type) {
@@ -101,6 +102,13 @@ async function createFactory(context: FactoryContext, options: CreateOptions): P
     case "serverRunner":
       return async (app: unknown) => await call(app);
   }
+}
+
+/** A function `(req, res)` in a factory's place fails at once: a configuration has none of a response's methods. */
+function readyHint({ type, factory }: FactoryContext, value: Callable, error: unknown): string {
+  if (type !== "app" || factory.from !== "module" || value.length !== 2) return "";
+  if (!(error instanceof TypeError && error.message.endsWith(" is not a function"))) return "";
+  return `; if it is an app (req, res) and no factory, write "propylon.app = ${factory.module}:${factory.export}"`;
 }
 
 async function loadFactory(factory: FactoryReference, options: CreateOptions, place: ConfigPlace): Promise<unknown> {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { loadExport } from "../../../src/app/load.ts";
+import { loadExport, syntaxPlace } from "../../../src/app/load.ts";
 import { ConfigError } from "../../../src/errors.ts";
 
 let base = "";
@@ -78,17 +78,31 @@ describe("loadExport", () => {
   });
 
   it.each([
-    ["./nothere.js", "there is no file"],
+    ["./nothere-at-all.js", "nothere-at-all.js"],
     ["nothere", 'module "nothere" cannot be found from'],
     ["esm.mjs", 'did you mean "./esm.mjs"?'],
     ["esm/none", 'module "esm/none" cannot be found'],
     ["./throws.mjs", "throws.mjs failed to load: first line"],
     ["./syntax.mjs", "syntax.mjs failed to load"],
+    ["./esm", "there is no file"],
+    ["./esm", ', did you mean "esm.mjs"?'],
+    ["./sintax.mjs", ', did you mean "syntax.mjs"?'],
+    ["./deep", "/deep is a directory, expected a file"],
   ])("says why %s is not loaded", async (module, text) => {
     const error = await faultOf(module, "make");
     expect(error.code).toBe("APP_LOAD_FAILED");
     expect(error.message).toContain(text);
     expect(error.message).not.toContain("second");
+  });
+
+  it("says where a syntax error is", () => {
+    const stack = "file:///srv/lib/page.js:12\n  res.end(\n\nSyntaxError: missing )\n    at compile";
+    expect(syntaxPlace(Object.assign(new SyntaxError("missing )"), { stack }), "x")).toBe(" (/srv/lib/page.js:12)");
+    const file = join(base, "syntax.mjs");
+    expect(syntaxPlace(new SyntaxError("Unexpected token"), file)).toBe(` (${file}:1)`);
+    const well = join(base, "esm.mjs");
+    expect(syntaxPlace(new SyntaxError("of what it imports"), well)).toBe(`; "node ${well}" says where`);
+    expect(syntaxPlace(new TypeError("another"), file)).toBe("");
   });
 
   it("keeps the app's own error as the cause", async () => {

@@ -273,6 +273,7 @@ describe("create", () => {
     ["exports.make = () => {};", "APP_WRONG_EXPORT", "returned undefined; it must return an app"],
     ["exports.mkae = () => {};", "APP_WRONG_EXPORT", 'no export "make" (it exports default, mkae)'],
     ["exports.make = () => { throw new TypeError('no db'); };", "APP_LOAD_FAILED", "failed: no db"],
+    ["exports.make = (req, res) => res.end();", "APP_LOAD_FAILED", 'no factory, write "propylon.app = ./bad'],
     ["throw new Error('early');", "APP_LOAD_FAILED", "failed to load: early"],
   ])("refuses %j with %s", async (code, expected, text) => {
     write(`bad${++number}.cjs`, code);
