@@ -14,7 +14,8 @@ import { packageVersion } from "./version.ts";
 const EXIT_CODES = `
 Exit codes:
   0  all went well; a server was stopped by SIGTERM or SIGINT and has answered what it had in hand
-  1  failure while running: cannot listen, the app cannot be loaded, an exception that nobody caught
+  1  failure while running: cannot listen, the app cannot be loaded, an exception that nobody caught;
+     stop and status: no server runs
   2  wrong usage, or a fault in the configuration
   130, 143  stopped at once by a second SIGINT or SIGTERM`;
 

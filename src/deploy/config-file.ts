@@ -158,6 +158,15 @@ export class ConfigFile {
     return this.#ini.sections.has(section);
   }
 
+  /** The names of all but `[DEFAULT]`. */
+  sections(): readonly string[] {
+    return [...this.#ini.sections.keys()];
+  }
+
+  keysOf(section: string): readonly string[] {
+    return [...(this.#ini.sections.get(section)?.options.keys() ?? [])];
+  }
+
   /** An option as it is written; undefined where it is not there. */
   raw(section: string, key: string): string | undefined {
     return this.#ini.sections.get(section)?.options.get(key)?.value;

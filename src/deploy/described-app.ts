@@ -19,11 +19,10 @@ export interface DescribedApp {
 
 /** @throws ConfigError */
 export function describeApp(file: string, name: string | undefined, surroundings: Surroundings): DescribedApp {
-  const { relativeTo, globalConf, files } = surroundings;
+  const { relativeTo, globalConf, files, log = silentLogger } = surroundings;
   const uri = configUri(file);
   const app = describe("app", uri, { ...surroundings, name: name ?? "main" });
   const recipe: AppRecipe = { from: "configuration", uri, name: name ?? "main", relativeTo, globalConf, files };
-  // What is said of the file is said by now.
-  const logging = readLogging(resolve(relativeTo, file), { globalConf, files, log: silentLogger });
+  const logging = readLogging(resolve(relativeTo, file), { globalConf, files, log });
   return { app, recipe, logging };
 }

@@ -1,13 +1,14 @@
 /** Reads `[loggers]`, `[handlers]` and `[formatters]` with the sections that they name, as Python's logging does. */
 import { resolve } from "node:path";
 
-import { ConfigError, type ConfigPlace } from "../errors.ts";
+import { ConfigError, type ConfigPlace, describePlace } from "../errors.ts";
+import type { Logger } from "../log.ts";
 import type { FormatPlan, HandlerPlan } from "../logging/handlers.ts";
 import { recordFormat } from "../logging/handlers.ts";
 import { type Literal, parseDictionary, parseTuple } from "../logging/literals.ts";
 import { LEVELS } from "../logging/record-format.ts";
 import { WHEN, isWhen } from "../logging/rotating-file.ts";
-import { didYouMean } from "../suggest.ts";
+import { didYouMean, nearestName } from "../suggest.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { asBool } from "./converters.ts";
 
@@ -38,9 +39,9 @@ const DEFAULT_FORMAT: FormatPlan = { kind: "percent", format: "%(message)s", dat
  *
  * @throws ConfigError of the key that is wrong: CONFIG_NO_SECTION, CONFIG_BAD_VALUE, CONFIG_NOT_SUPPORTED
  */
-export function describeLogging(file: ConfigFile): LoggingPlan | null {
+export function describeLogging(file: ConfigFile, log: Logger): LoggingPlan | null {
   if (!file.has("loggers")) return null;
-  const reader = new SectionReader(file);
+  const reader = new SectionReader(file, log);
   const formats = new Map(reader.names("formatters").map((name) => [name, formatOf(reader, `formatter_${name}`)]));
   const handlers = reader.names("handlers").map((name) => handlerOf(reader, name, formats));
   const known = new Set(handlers.map(({ name }) => name));
@@ -53,9 +54,11 @@ export function describeLogging(file: ConfigFile): LoggingPlan | null {
 /** The sections of a file, with errors that say where. */
 class SectionReader {
   readonly #file: ConfigFile;
+  readonly #log: Logger;
 
-  constructor(file: ConfigFile) {
+  constructor(file: ConfigFile, log: Logger) {
     this.#file = file;
+    this.#log = log;
   }
 
   /** With `%(here)s` and the like replaced; undefined where the key is not there. */
@@ -73,6 +76,11 @@ class SectionReader {
     return this.#file.has(section) ? this.list(section, "keys") : [];
   }
 
+  /** What a name that is not among those of `section` was meant to be. */
+  hint(section: string, name: string, known: Iterable<string>): string {
+    return this.#file.has(section) ? didYouMean(name, known) : `: there is no section [${section}]`;
+  }
+
   list(section: string, key: string): string[] {
     const text = this.text(section, key);
     if (text === undefined) this.fail(section, undefined, `"${key}" is missing`);
@@ -85,7 +93,21 @@ class SectionReader {
   /** @throws ConfigError CONFIG_NO_SECTION */
   need(section: string, namedIn: string): void {
     if (this.#file.has(section)) return;
-    throw new ConfigError("CONFIG_NO_SECTION", `there is no [${section}]`, this.place(namedIn, "keys"));
+    const near = nearestName(
+      section,
+      this.#file.sections().filter((name) => name.startsWith(`${section.split("_", 1)[0]}_`)),
+    );
+    const hint = near === undefined ? "" : `, did you mean [${near}]?`;
+    throw new ConfigError("CONFIG_NO_SECTION", `there is no [${section}]${hint}`, this.place(namedIn, "keys"));
+  }
+
+  /** As in Python a key that nobody reads is no error, but it may be misspelt. */
+  warnOfOthers(section: string, known: readonly string[]): void {
+    for (const key of this.#file.keysOf(section)) {
+      const meant = known.includes(key) ? undefined : nearestName(key, known);
+      if (meant === undefined || this.#file.raw(section, meant) !== undefined) continue;
+      this.#log.warn(`${describePlace(this.place(section, key))}has no effect, did you mean "${meant}"?`);
+    }
   }
 
   level(section: string): number | null {
@@ -121,6 +143,7 @@ class SectionReader {
 
 function formatOf(reader: SectionReader, section: string): FormatPlan {
   reader.need(section, "formatters");
+  reader.warnOfOthers(section, ["class", "style", "format", "datefmt", "validate", "defaults"]);
   const kind = reader.text(section, "class");
   if (kind !== undefined && /(?:^|\.)json_?formatter$/i.test(kind)) return { kind: "json" };
   const style = reader.text(section, "style") ?? "%";
@@ -140,16 +163,25 @@ function formatOf(reader: SectionReader, section: string): FormatPlan {
   // Its faults are of the date's format or of the other: each is told by itself.
   reader.check(section, "datefmt", () => recordFormat({ ...plan, format: "" }, nowhere));
   reader.check(section, "format", () => recordFormat(plan, nowhere));
+  // Every line would be the same. Python refuses it too.
+  if (!plan.format.replaceAll("%%", "").includes("%(")) {
+    reader.fail(section, "format", `"${plan.format}" has no field such as %(message)s`);
+  }
   return plan;
 }
 
 function handlerOf(reader: SectionReader, name: string, formats: ReadonlyMap<string, FormatPlan>): PlacedHandler {
   const section = `handler_${name}`;
   reader.need(section, "handlers");
+  reader.warnOfOthers(section, ["class", "level", "formatter", "args", "kwargs", "target"]);
   const formatter = reader.text(section, "formatter") ?? "";
   const format = formatter === "" ? DEFAULT_FORMAT : formats.get(formatter);
   if (format === undefined) {
-    reader.fail(section, "formatter", `there is no formatter "${formatter}"${didYouMean(formatter, formats.keys())}`);
+    reader.fail(
+      section,
+      "formatter",
+      `there is no formatter "${formatter}"${reader.hint("formatters", formatter, formats.keys())}`,
+    );
   }
   const place = reader.place(section, "args");
   return { name, level: reader.level(section) ?? 0, format, to: sinkOf(reader, section), place };
@@ -158,10 +190,11 @@ function handlerOf(reader: SectionReader, name: string, formats: ReadonlyMap<str
 function loggerOf(reader: SectionReader, name: string, known: ReadonlySet<string>): LoggerPlan {
   const section = `logger_${name}`;
   reader.need(section, "loggers");
+  reader.warnOfOthers(section, ["level", "handlers", "qualname", "propagate"]);
   const handlers = reader.list(section, "handlers");
   for (const handler of handlers) {
     if (known.has(handler)) continue;
-    reader.fail(section, "handlers", `there is no handler "${handler}"${didYouMean(handler, known)}`);
+    reader.fail(section, "handlers", `there is no handler "${handler}"${reader.hint("handlers", handler, known)}`);
   }
   const isRoot = name === "root";
   const qualname = isRoot ? "" : reader.text(section, "qualname");
@@ -207,7 +240,8 @@ function sinkOf(reader: SectionReader, section: string): HandlerPlan["to"] {
   const kind = written.replace(/^(?:logging\.)?(?:handlers\.)?/, "");
   const parameters = Object.hasOwn(PARAMETERS, kind) ? PARAMETERS[kind] : undefined;
   if (parameters === undefined) {
-    const message = `there is no handler class ${written}; there are ${Object.keys(PARAMETERS).join(", ")}`;
+    const classes = Object.keys(PARAMETERS);
+    const message = `there is no handler class ${written}${didYouMean(kind, classes)} (there are ${classes.join(", ")})`;
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, reader.place(section, "class"));
   }
   const given = argumentsOf(reader, section, parameters);

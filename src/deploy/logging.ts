@@ -2,7 +2,7 @@
 import { formatWithOptions } from "node:util";
 
 import { ConfigError } from "../errors.ts";
-import type { Logger } from "../log.ts";
+import { type Logger, silentLogger } from "../log.ts";
 import { openHandler } from "../logging/handlers.ts";
 import { type LogHandler, type LoggerSetup, getLogger, setLoggers } from "../logging/loggers.ts";
 import { ConfigFile, type FileTexts } from "./config-file.ts";
@@ -31,7 +31,9 @@ const NOTHING: RunningLogging = { reopen: () => {}, close: async () => {} };
  * @throws ConfigError
  */
 export function readLogging(path: string, { globalConf, files, log }: LoggingSurroundings): LoggingPlan | null {
-  return describeLogging(new ConfigFile(path, { inherited: {}, caller: globalConf ?? {}, files, log }, {}));
+  // What is said of the file itself is said where the app is described.
+  const surroundings = { inherited: {}, caller: globalConf ?? {}, files, log: silentLogger };
+  return describeLogging(new ConfigFile(path, surroundings, {}), log);
 }
 
 /**

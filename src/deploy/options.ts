@@ -136,9 +136,17 @@ export function readServerSettings(
       throw new ConfigError("CONFIG_DUPLICATE", `is another word for ${other}, which is given too`, placeOf(key));
     }
     spelt.set(option.name, key);
-    target[option.name] = convert(option, text, placeOf(key));
+    const value = convert(option, text, placeOf(key));
+    if (option.name === "mount") checkMount(value as string, placeOf(key));
+    target[option.name] = value;
   }
   return settings;
+}
+
+/** No URL lies below another. */
+function checkMount(mount: string, place: ReturnType<FactoryAid["placeOf"]>): void {
+  if (mount === "auto" || mount.startsWith("/")) return;
+  throw new ConfigError("CONFIG_BAD_VALUE", `"${mount}" is not auto, / or a path such as /james`, place);
 }
 
 /** What an app finds in `req.cgi`. */

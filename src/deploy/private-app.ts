@@ -1,5 +1,6 @@
 /** The app of a configuration behind a gateway that nobody else knows: for requests by hand. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -35,7 +36,12 @@ export async function startPrivately(
   const surroundings = { relativeTo: process.cwd(), globalConf, files: new Map(), log, builtins: BUILTINS };
   const { app, recipe, logging } = describeApp(file, appName, surroundings);
   const directory = await mkdtemp(join(tmpdir(), "propylon-request-"));
-  const remove = async (): Promise<void> => await rm(directory, { recursive: true, force: true });
+  const remove = (): void => {
+    process.off("exit", remove);
+    rmSync(directory, { recursive: true, force: true });
+  };
+  // An app may end the process while it is loaded.
+  process.on("exit", remove);
   const path = join(directory, "app.sock");
   try {
     const aid = { log, placeOf: () => app.place };
@@ -44,11 +50,11 @@ export async function startPrivately(
     const running = await startByRecipe({ plan, recipe, logging, level: "warn" }, log);
     const close = async (): Promise<void> => {
       await running.close();
-      await remove();
+      remove();
     };
     return { path, close };
   } catch (error) {
-    await remove();
+    remove();
     throw error;
   }
 }

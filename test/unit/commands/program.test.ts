@@ -27,7 +27,7 @@ describe("propylon", () => {
   it.each([[["--help"]], [["serve", "--help"]]])("documents the exit codes in %j", async (args) => {
     const { code, text } = await run(...args);
     expect(code).toBe(0);
-    expect(text).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}130, 143/);
+    expect(text).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {5}stop and status: .*\n {2}2 .*\n {2}130, 143/);
   });
 
   it("says its version", async () => {

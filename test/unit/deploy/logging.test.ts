@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunningLogging, readLogging, startLogging } from "../../../src/deploy/logging.ts";
 import { silentLogger } from "../../../src/log.ts";
 import { getLogger } from "../../../src/logging/loggers.ts";
+import { collectingLog } from "../../support/collecting-log.ts";
 
 /** The logging sections of Pylons' template, its stream changed for a file. */
 const PYLONS = `
@@ -208,10 +209,30 @@ describe("handlers", () => {
   });
 });
 
+it("warns of a key that is nearly one of a logging section", () => {
+  const warnings: string[] = [];
+  const file = join(directory, "near.ini");
+  writeFileSync(file, PYLONS.replace("qualname = wiki", "qualname = wiki\npropagat = 0\nnote = mine"));
+  readLogging(file, { files: new Map(), log: collectingLog(warnings) });
+  expect(warnings).toEqual([
+    expect.stringMatching(/\[logger_wiki\] propagat: has no effect, did you mean "propagate"\?$/),
+  ]);
+});
+
 describe("a fault in the logging sections", () => {
   it.for([
     ["a missing root", PYLONS.replace("root, routes", "routes"), /\[loggers\] keys: .*must contain root/],
-    ["a missing section", PYLONS.replace("[logger_wiki]", "[logger_viki]"), /CONFIG_NO_SECTION.*\[logger_wiki\]/],
+    [
+      "a missing section",
+      PYLONS.replace("[logger_wiki]", "[logger_viki]"),
+      /no \[logger_wiki\], did you mean \[logger_viki\]/,
+    ],
+    [
+      "a misspelt list of handlers",
+      PYLONS.replace("[handlers]", "[handler]"),
+      /there is no handler "console": there is no section \[handlers\]/,
+    ],
+    ["a format without fields", PYLONS.replace(/format = .*/, "format = {message}"), /no field such as %\(message\)s/],
     [
       "a bad level",
       PYLONS.replace("level = DEBUG\n", "level = DEBG\n"),
@@ -221,8 +242,8 @@ describe("a fault in the logging sections", () => {
     ["an unknown formatter", PYLONS.replace("formatter = generic", "formatter = generc"), /did you mean "generic"/],
     [
       "an unknown class",
-      PYLONS.replace("class = FileHandler", "class = SMTPHandler"),
-      /CONFIG_NOT_SUPPORTED.*there are StreamHandler/,
+      PYLONS.replace("class = FileHandler", "class = FileHandlr"),
+      /CONFIG_NOT_SUPPORTED.*FileHandlr, did you mean "FileHandler"\? \(there are StreamHandler/,
     ],
     [
       "code",

@@ -108,6 +108,8 @@ describe("readServerSettings", () => {
     ["roles", "responder, manager"],
     ["conflicting_headers", "ignore"],
     ["socket_mode", "0888"],
+    ["mount", "james"],
+    ["scriptName", "james"],
   ])("refuses %s = %s at its line", (key, value) => {
     const error = faultOf({ [key]: value });
     expect(error.code).toBe("CONFIG_BAD_VALUE");
