@@ -103,9 +103,9 @@ ${table(of("process"))}
 }
 
 function table(options) {
-  const rows = options.map(({ key, aliases, kind, min = 0, words, about, ...option }) => [
+  const rows = options.map(({ key, aliases, kind, min = 0, max, words, about, ...option }) => [
     [key, ...aliases].map((word) => `\`${word}\``).join(", "),
-    KINDS[kind] + (min > 0 ? `, from ${min}` : ""),
+    KINDS[kind] + (min > 0 ? `, from ${min}` : "") + (max === undefined ? "" : ` to ${max}`),
     written(option.default, kind),
     about + (words !== undefined ? `: ${words.map((word) => `\`${word}\``).join(", ")}` : ""),
   ]);

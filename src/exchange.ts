@@ -26,10 +26,10 @@ export interface Params {
   readonly count: number;
 }
 
-/** The role the web server asks for (FastCGI 1.0 section 6). SCGI knows only the responder. */
+/** The role the web server asks for (FastCGI 1.0 section 6). SCGI and AJP know only the responder. */
 export type Role = "responder" | "authorizer" | "filter";
 
-export type ProtocolName = "fastcgi" | "scgi";
+export type ProtocolName = "fastcgi" | "scgi" | "ajp";
 
 /** What is known when a request begins: all of its variables, none of its body. */
 export interface RequestHead {

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { CgiResponseReader } from "../protocol/cgi-response-reader.ts";
 
-/** How a request ended (FastCGI 1.0 section 5.5). SCGI has no such thing: both are 0. */
+/** How a request ended (FastCGI 1.0 section 5.5). SCGI and AJP have no such thing: both are 0. */
 export interface Ending {
   readonly appStatus: number;
   readonly protocolStatus: number;

@@ -1,4 +1,4 @@
-/** One request out on a connected socket, its answer in: the same for both protocols. */
+/** One request out on a connected socket, its answer in: the same for all protocols. */
 import type { Socket } from "node:net";
 import { AnswerBuilder, type Answer, type Ending } from "./answer.ts";
 import { iterate, type Body, type ClientRequest } from "./request.ts";
@@ -20,6 +20,8 @@ export interface Framing {
 
 export interface RequestPart {
   readonly body: Body | undefined;
+  /** How many bytes the peer takes now; resolves when it asks. Without it the peer takes what comes. */
+  demand?(): Promise<number>;
   chunk(content: Uint8Array): Uint8Array[];
   end(): Uint8Array[];
 }
@@ -90,19 +92,31 @@ export class Exchange {
   }
 
   async #upload(): Promise<void> {
-    let next = this.#framing.head();
+    const next = this.#framing.head();
     for (const part of this.#framing.parts) {
       const source = (this.#source = iterate(part.body));
       for (let step = await source?.next(); step?.done === false; step = await source?.next()) {
-        if (this.#over) return;
-        next.push(...part.chunk(step.value));
-        await this.#send(next);
-        next = [];
+        for (let rest = step.value; rest.length > 0;) {
+          const room = await this.#room(part, next);
+          if (this.#over) return;
+          next.push(...part.chunk(rest.subarray(0, room)));
+          rest = rest.subarray(room);
+          await this.#send(next.splice(0));
+        }
       }
-      next.push(...part.end());
+      const end = part.end();
+      if (end.length > 0) await this.#room(part, next);
+      next.push(...end);
     }
     this.#uploaded = true;
     await this.#send(next);
+  }
+
+  /** How much the peer takes of `part`; what is to be sent before it leaves first. */
+  async #room(part: RequestPart, next: Uint8Array[]): Promise<number> {
+    if (part.demand === undefined) return Number.POSITIVE_INFINITY;
+    await this.#send(next.splice(0));
+    return await part.demand();
   }
 
   /** Resolves when the socket takes more. */

@@ -1,4 +1,4 @@
-/** What a client is asked to send, in the words of both protocols. */
+/** What a client is asked to send, in the words of all protocols. */
 import type { ConnectOptions } from "./target.ts";
 
 /** A body in one piece, or as it comes. */

@@ -1,7 +1,7 @@
 /** Where a client connects to: a TCP address or a Unix socket. */
 import { createConnection, type Socket } from "node:net";
 
-/** A listening gateway (or any other FastCGI or SCGI responder). `host` is 127.0.0.1 unless said otherwise. */
+/** A listening gateway (or any other FastCGI or SCGI responder, or AJP container). `host` is 127.0.0.1 unless said otherwise. */
 export type Target = { readonly path: string } | { readonly host?: string | undefined; readonly port: number };
 
 export interface ConnectOptions {

@@ -76,7 +76,7 @@ Example:
 /** The program as commander knows it; parsing its arguments runs the command. */
 export function createProgram(): Command {
   const program = new Command("propylon")
-    .description("Serves a Node.js app behind a web server, over FastCGI or SCGI.")
+    .description("Serves a Node.js app behind a web server, over FastCGI, SCGI or AJP.")
     .version(packageVersion(), "-V, --version")
     .addHelpText("after", EXIT_CODES)
     // Wrong usage is 2, as it is of any Unix program; commander's own is 1.
@@ -226,8 +226,8 @@ export function createProgram(): Command {
     .summary("send one request to an app, or to a running server")
     .description(
       "Loads [app:main] of FILE.ini in this process, asks it for PATH and prints the body of its answer; what it writes to " +
-        "its error stream goes to standard error. With --socket or --port the request goes to the FastCGI or SCGI server that " +
-        "runs there, and FILE.ini only says which of the two it speaks.",
+        "its error stream goes to standard error. With --socket or --port the request goes to the FastCGI, SCGI or AJP server that " +
+        "runs there, and FILE.ini only says which of the three it speaks.",
     )
     .usage("[options] [FILE.ini] <PATH> [var=value...]")
     .argument("[words...]", "FILE.ini (or FILE.ini#NAME), PATH with its query or a URL, then variables as for serve")
@@ -246,7 +246,11 @@ export function createProgram(): Command {
     .option("--port <NUMBER>", "ask the server at this TCP port")
     .option("--host <ADDRESS>", "of this machine (default: 127.0.0.1)")
     .addOption(
-      new Option("--protocol <NAME>", "what the running server speaks (default: fastcgi)").choices(["fastcgi", "scgi"]),
+      new Option("--protocol <NAME>", "what the running server speaks (default: fastcgi)").choices([
+        "fastcgi",
+        "scgi",
+        "ajp",
+      ]),
     )
     .option("--server-name <NAME>", "[server:NAME] of FILE.ini says what the running server speaks (default: main)")
     .option("--timeout <SECONDS>", "wait for the head of the answer for so long; 0 for ever", "60")

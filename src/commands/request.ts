@@ -3,12 +3,13 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { finished, pipeline } from "node:stream/promises";
 
+import { ajpRequest } from "../client/ajp-request.ts";
 import type { Answer } from "../client/answer.ts";
 import { fastCgiRequest } from "../client/fastcgi-request.ts";
 import type { ClientRequest } from "../client/request.ts";
 import { scgiRequest } from "../client/scgi-request.ts";
 import { type Target, describeTarget } from "../client/target.ts";
-import { findProtocol } from "../deploy/find-server.ts";
+import { findServer } from "../deploy/find-server.ts";
 import { startPrivately } from "../deploy/private-app.ts";
 import { place, variables } from "../front/variables.ts";
 import { silentLogger, stderrLogger } from "../log.ts";
@@ -32,12 +33,13 @@ export interface RequestFlags {
   readonly socket?: string;
   readonly host?: string;
   readonly port?: string;
-  readonly protocol?: "fastcgi" | "scgi";
+  readonly protocol?: "fastcgi" | "scgi" | "ajp";
   /** Seconds. */
   readonly timeout: string;
   readonly verbose?: boolean;
 }
 
+const SEND = { fastcgi: fastCgiRequest, scgi: scgiRequest, ajp: ajpRequest } as const;
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const EXIT_INTERRUPTED = 130;
 const MAX_PORT = 65_535;
@@ -179,11 +181,11 @@ async function askServer(
 ): Promise<number> {
   const { protocol, serverName } = flags;
   const globalConf = parseVariables(vars);
-  const said = file === undefined ? undefined : await findProtocol(splitTarget(file)[0], { serverName, globalConf });
-  const send = (protocol ?? said ?? "fastcgi") === "scgi" ? scgiRequest : fastCgiRequest;
+  const said = file === undefined ? undefined : await findServer(splitTarget(file)[0], { serverName, globalConf });
+  const send = SEND[protocol ?? said?.protocol ?? "fastcgi"];
   let answer: Answer;
   try {
-    answer = await send(target, asked);
+    answer = await send(target, { ...asked, secret: said?.secret });
   } catch (error) {
     if (asked.signal?.aborted === true) throw error;
     throw new Error(`${describeTarget(target)}: ${explain(error as Error)}`, { cause: error });

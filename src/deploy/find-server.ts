@@ -28,12 +28,15 @@ export async function findStatus(file: string, choice: ServerChoice = {}): Promi
   return statusAddress(plan, resolve(surroundings.relativeTo, file)) ?? none();
 }
 
-/** @throws ConfigError; CONFIG_NOT_SUPPORTED for a server that is none of ours */
-export async function findProtocol(file: string, choice: ServerChoice = {}): Promise<ProtocolName> {
+/** What a web server has to know of it. @throws ConfigError; CONFIG_NOT_SUPPORTED for a server that is none of ours */
+export async function findServer(
+  file: string,
+  choice: ServerChoice = {},
+): Promise<{ readonly protocol: ProtocolName; readonly secret: string | undefined }> {
   const described = describeServer(file, choice);
   const plan = await planOf(described);
-  if (plan !== null) return plan.protocol;
-  const message = `${nameOf(described.server)} speaks neither FastCGI nor SCGI; --protocol says what its server speaks`;
+  if (plan !== null) return { protocol: plan.protocol, secret: plan.settings.gateway.secret };
+  const message = `${nameOf(described.server)} speaks neither FastCGI nor SCGI nor AJP; --protocol says what its server speaks`;
   throw new ConfigError("CONFIG_NOT_SUPPORTED", message, described.server.place);
 }
 

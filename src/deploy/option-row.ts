@@ -11,11 +11,12 @@ export interface ServerOption {
   readonly key: string;
   /** Other spellings in an .ini file. */
   readonly aliases: readonly string[];
-  readonly kind: OptionRow["kind"] | "text" | "mode" | "port" | "word";
+  readonly kind: OptionRow["kind"] | "mode" | "port" | "word";
   /** Of the kind; undefined where the option is off or has no value unless it is given. */
-  readonly default: OptionRow["default"] | string | undefined;
+  readonly default: OptionRow["default"] | undefined;
   /** The least value of a number. */
   readonly min?: number | undefined;
+  readonly max?: number | undefined;
   /** The words that a list or a word may be. */
   readonly words?: readonly string[] | undefined;
   readonly scope: OptionScope;

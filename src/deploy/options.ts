@@ -156,25 +156,29 @@ function checkVariable(name: string, place: ReturnType<FactoryAid["placeOf"]>): 
 }
 
 function convert(option: ServerOption, text: string, place: ReturnType<FactoryAid["placeOf"]>): unknown {
-  const { kind, min, words } = option;
+  const { kind, min, max, words } = option;
   const fail = (expected: string): never => {
     throw new ConfigError("CONFIG_BAD_VALUE", `"${text}" is not ${expected}`, place);
   };
   const unit = kind === "ms" ? "ms" : "";
-  const least = (value: number): number => (min !== undefined && value < min ? fail(`at least ${min}${unit}`) : value);
+  const within = (value: number): number => {
+    if (min !== undefined && value < min) return fail(`at least ${min}${unit}`);
+    return max !== undefined && value > max ? fail(`at most ${max}${unit}`) : value;
+  };
   // An indented line is part of the value above it, which is hardly meant where the value is a name or a path.
-  if (text.trim().includes("\n")) fail("one line: an indented line goes on with the one above it");
+  if (text.trim().includes("
+")) fail("one line: an indented line goes on with the one above it");
   switch (kind) {
     case "text":
       return text.trim() === "" ? fail("a value; leave the line out for the default") : text.trim();
     case "boolean":
       return asBool(text, place);
     case "bytes":
-      return least(asBytes(text, place));
+      return within(asBytes(text, place));
     case "ms":
-      return least(asDuration(text, place));
+      return within(asDuration(text, place));
     case "count":
-      return least(asInt(text, place));
+      return within(asInt(text, place));
     case "mode":
       return asMode(text, place);
     case "port": {

@@ -5,6 +5,7 @@ import { ConfigError, describePlace } from "../errors.ts";
 import type { ProtocolName } from "../exchange.ts";
 import { type ListenAddress, isPrivate } from "../gateway/listen-address.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
+import { secretMissing } from "../gateway/secret.ts";
 import { accessLogFormat } from "../logging/access-log.ts";
 import type { PoolLimits } from "../modes/supervision.ts";
 import type { Conf } from "./context.ts";
@@ -28,11 +29,11 @@ export interface GatewayPlan {
 export interface GatewayKind {
   readonly protocol: ProtocolName;
   readonly mode: Mode;
-  /** Where to listen if the section does not say: flup's SCGI servers have such a default. */
+  /** Where to listen if the section does not say: flup's SCGI and AJP servers have such a default. */
   readonly listen?: ListenAddress | undefined;
 }
 
-export const TITLES: Readonly<Record<ProtocolName, string>> = { fastcgi: "FastCGI", scgi: "SCGI" };
+export const TITLES: Readonly<Record<ProtocolName, string>> = { fastcgi: "FastCGI", scgi: "SCGI", ajp: "AJP" };
 
 /** Those that mean nothing in a mode; the gateway of a single mode has no workers at all. */
 const WITHOUT_EFFECT: Readonly<Record<Exclude<Mode, "single">, readonly string[]>> = {
@@ -62,6 +63,9 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const address = listenAddress(settings, aid, listen);
   const debug = asksForDebug(globalConf, settings, aid) && showsFaults(address, aid);
   warnOfNoEffect(mode, settings, aid);
+  if (protocol === "ajp" && settings.gateway.secret === undefined && !isPrivate(address)) {
+    throw secretMissing({ ...aid.placeOf("secret"), key: "secret" });
+  }
   if (settings.process.accessLogFormat !== undefined) {
     accessLogFormat(settings.process.accessLogFormat, aid.placeOf("access_log_format"));
   }

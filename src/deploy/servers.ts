@@ -16,7 +16,7 @@ export type StartGateway = StartServer & { readonly plan: GatewayPlan };
 /** A server factory that comes with propylon. */
 export type ServerFactory = (globalConf: Conf, localConf: Conf, aid: FactoryAid) => StartServer;
 
-/** A factory of FastCGI or SCGI servers. */
+/** A factory of FastCGI, SCGI or AJP servers. */
 export function gatewayServer(kind: GatewayKind): ServerFactory {
   return (globalConf, localConf, aid) => {
     const plan = readPlan(kind, globalConf, localConf, aid);
@@ -28,13 +28,5 @@ export function gatewayServer(kind: GatewayKind): ServerFactory {
       return await startSingle(plan, async () => await adaptApp(app, { where }), aid.log);
     };
     return Object.assign(start, { plan });
-  };
-}
-
-/** A factory that knows its name but cannot serve yet. */
-export function notSupported(what: string): (...conf: unknown[]) => never {
-  return (...conf) => {
-    const aid = conf.at(-1) as FactoryAid;
-    throw new ConfigError("CONFIG_NOT_SUPPORTED", `${what} is not part of this version of propylon`, aid.placeOf());
   };
 }

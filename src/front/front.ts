@@ -1,7 +1,8 @@
-/** A small web server of our own: HTTP in, FastCGI or SCGI out. For the demo and for tests, not for the open internet. */
+/** A small web server of our own: HTTP in, FastCGI, SCGI or AJP out. For the demo and for tests, not for the open internet. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { ajpRequest } from "../client/ajp-request.ts";
 import type { Answer } from "../client/answer.ts";
 import { FastCgiClient } from "../client/fastcgi-client.ts";
 import { fastCgiRequest } from "../client/fastcgi-request.ts";
@@ -15,7 +16,7 @@ export interface FrontOptions extends ClientTimeouts, Pick<ConnectOptions, "conn
   /** Where the gateway listens. */
   readonly target: Target;
   /** Default "fastcgi". */
-  readonly protocol?: "fastcgi" | "scgi" | undefined;
+  readonly protocol?: "fastcgi" | "scgi" | "ajp" | undefined;
   /** The path below which everything goes to the gateway: "/" (the default) or one like "/james". */
   readonly mount?: string | undefined;
   /** Keeps FastCGI connections from one request to the next. Default true. */
@@ -38,6 +39,8 @@ const NOT_PASSED = new Set([
   "upgrade",
 ]);
 
+const SEND = { fastcgi: fastCgiRequest, scgi: scgiRequest, ajp: ajpRequest } as const;
+
 /** No connection could be made: nobody listens, or not for us. */
 const UNREACHABLE = new Set([
   "ECONNREFUSED",
@@ -56,7 +59,7 @@ export function createFront(options: FrontOptions): Server {
   const client = protocol === "fastcgi" && keepConn ? new FastCgiClient(target) : null;
   const ask = (request: ClientRequest): Promise<Answer> => {
     if (client !== null) return client.request(request);
-    return protocol === "fastcgi" ? fastCgiRequest(target, request) : scgiRequest(target, request);
+    return SEND[protocol](target, request);
   };
   const server = createServer((request, response) => {
     void serve(ask, options, mount, request, response);

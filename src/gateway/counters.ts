@@ -20,7 +20,10 @@ export interface Counters {
   stalledRequests: number;
   /** Answers broken off after their head. */
   brokenAnswers: number;
+  /** FastCGI records that make no sense, and AJP packets that nobody should send any more. */
   badRecords: number;
+  /** AJP requests without the secret. */
+  badSecrets: number;
   /** Connections closed since they could not be followed any further. */
   protocolErrors: number;
   /** Body bytes beyond a request's length. */
@@ -49,6 +52,7 @@ export function createCounters(): Counters {
     stalledRequests: 0,
     brokenAnswers: 0,
     badRecords: 0,
+    badSecrets: 0,
     protocolErrors: 0,
     extraBytes: 0,
     firstByteTimeouts: 0,

@@ -3,14 +3,16 @@ import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import { didYouMean } from "../suggest.ts";
 
-/** Sizes are bytes, times are milliseconds. A list is an array of words. */
-export type OptionKind = "bytes" | "ms" | "count" | "boolean" | "list";
+/** Sizes are bytes, times are milliseconds. A list is an array of words. A text of nothing is none at all. */
+export type OptionKind = "bytes" | "ms" | "count" | "boolean" | "list" | "text";
 
 export interface OptionRow {
   readonly kind: OptionKind;
-  readonly default: number | boolean | readonly string[];
+  readonly default: number | boolean | string | readonly string[];
   /** The least value of a number. A time, rate, size or number of requests of 0 is none at all. */
   readonly min?: number;
+  /** The largest value of a number, where the protocol has one. */
+  readonly max?: number;
   /** The words that a list may hold; any word without it. */
   readonly words?: readonly string[];
   /** One line for the documentation. */
@@ -31,6 +33,8 @@ export interface GatewayOptions {
   readonly maxParamValue: number;
   readonly maxHeadersTotalConnection: number;
   readonly maxHeaderNetstring: number;
+  readonly packetSize: number;
+  readonly secret: string;
   readonly firstByteTimeout: number;
   readonly headerTimeout: number;
   readonly bodyTimeout: number;
@@ -84,6 +88,18 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
     about: "unfinished heads of one connection together; else it is closed",
   },
   maxHeaderNetstring: { kind: "bytes", default: 256 * KIB, min: 1, about: "all variables of an SCGI request" },
+  packetSize: {
+    kind: "bytes",
+    default: 8 * KIB,
+    min: 8 * KIB,
+    max: 64 * KIB,
+    about: "an AJP packet to the web server, which has to take as much (ProxyIOBufferSize of mod_proxy_ajp)",
+  },
+  secret: {
+    kind: "text",
+    default: "",
+    about: "AJP requests without this secret are answered 403; needed where others than this machine can connect",
+  },
   firstByteTimeout: { kind: "ms", default: 5_000, min: 0, about: "from accept to the first byte" },
   headerTimeout: { kind: "ms", default: 10_000, min: 0, about: "from the beginning of a request to its last variable" },
   bodyTimeout: { kind: "ms", default: 30_000, min: 0, about: "without a body byte while the app waits for one; 408" },
@@ -189,9 +205,17 @@ export function resolveGatewayOptions(given: Partial<GatewayOptions> = {}): Gate
   return Object.freeze(values) as unknown as GatewayOptions;
 }
 
-function faultOf(value: unknown, { kind, min = 0, words }: OptionRow): string | undefined {
+/** After how many requests a kept connection is closed: spread, so that those opened together are not closed together. */
+export function requestsToServe({ keepaliveRequests }: GatewayOptions): number {
+  const spread = Math.floor((keepaliveRequests * Math.random()) / 10);
+  return keepaliveRequests === 0 ? Number.POSITIVE_INFINITY : keepaliveRequests + spread;
+}
+
+function faultOf(value: unknown, { kind, min = 0, max = Infinity, words }: OptionRow): string | undefined {
   const seen = JSON.stringify(value);
   switch (kind) {
+    case "text":
+      return typeof value === "string" ? undefined : "it is no text";
     case "boolean":
       return typeof value === "boolean" ? undefined : `${seen} is neither true nor false`;
     case "list": {
@@ -203,8 +227,8 @@ function faultOf(value: unknown, { kind, min = 0, words }: OptionRow): string | 
     case "bytes":
     case "ms":
     case "count":
-      return Number.isSafeInteger(value) && (value as number) >= min
+      return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
         ? undefined
-        : `${seen} is no whole number from ${min}`;
+        : `${seen} is no whole number from ${min}${max === Infinity ? "" : ` to ${max}`}`;
   }
 }

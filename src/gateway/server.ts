@@ -5,6 +5,7 @@ import type { Dispatcher, ExchangeRecord, ProtocolName, Role } from "../exchange
 import { type Logger, silentLogger } from "../log.ts";
 import type { RequestReport } from "../report.ts";
 import type { Binding, Setting, Wire } from "./bindings/binding.ts";
+import { AjpBinding } from "./bindings/ajp.ts";
 import { FastCgiBinding } from "./bindings/fastcgi.ts";
 import { ScgiBinding } from "./bindings/scgi.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
@@ -15,6 +16,7 @@ import { connectionLimit } from "./open-files.ts";
 import { GATEWAY_OPTIONS, type GatewayOptions, resolveGatewayOptions } from "./options.ts";
 import { PeerGuard } from "./peers.ts";
 import { RequestIds } from "./request-ids.ts";
+import { secretMissing } from "./secret.ts";
 
 export interface GatewaySetup {
   readonly dispatcher: Dispatcher;
@@ -41,6 +43,7 @@ export interface GatewayEvents {
 const PROTOCOLS: Readonly<Record<ProtocolName, (wire: Wire) => Binding>> = {
   fastcgi: (wire) => new FastCgiBinding(wire),
   scgi: (wire) => new ScgiBinding(wire),
+  ajp: (wire) => new AjpBinding(wire),
 };
 
 /** So many connections above the maximum are told that the gateway is overloaded; those beyond are just closed. */
@@ -94,7 +97,13 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     this.#server.on("connection", (socket) => this.#accept(socket));
     this.#server.on("listening", () => {
       this.#private = isLocal(this.#server.address());
-      this.emit("listening");
+      if (protocol !== "ajp" || options.secret !== "" || this.#private) {
+        this.emit("listening");
+      } else {
+        this.#bound?.close();
+        this.#server.close();
+        this.emit("error", secretMissing());
+      }
     });
     this.#server.on("error", (error) => this.emit("error", error));
     this.#server.on("close", () => {
@@ -116,7 +125,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
 
   /**
    * Listens at `address`; bound when the call returns, but for host names and for a stale socket file in the way. Faults
-   * come as 'error'.
+   * come as 'error', a ConfigError where AJP needs a secret and has none.
    *
    * @throws Error ERR_SERVER_ALREADY_LISTEN, RangeError for a port out of range, as net.Server does.
    */

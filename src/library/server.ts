@@ -1,4 +1,4 @@
-/** The library's server: used as `http.Server` is, it answers a web server over FastCGI or SCGI. */
+/** The library's server: used as `http.Server` is, it answers a web server over FastCGI, SCGI or AJP. */
 import { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

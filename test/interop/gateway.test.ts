@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 
 import { afterEach, describe, expect, it } from "vitest";
 
+import { ajpRequest } from "../../src/client/ajp-request.ts";
 import { FastCgiClient } from "../../src/client/fastcgi-client.ts";
 import { fastCgiRequest } from "../../src/client/fastcgi-request.ts";
 import { fastCgiValues } from "../../src/client/fastcgi-values.ts";
@@ -76,6 +77,17 @@ describe("our clients and our gateway", () => {
     const answer = await scgiRequest(target, { params: params(body.length), body });
     expect(answer.status).toBe(200);
     expect(await text(answer.body)).toBe(body.toString());
+  });
+
+  it("understand each other over AJP, with a length and without", async () => {
+    const target = await serve({ protocol: "ajp", options: { secret: "s3cret" } });
+    for (const told of [params(body.length), params(0).slice(1)]) {
+      const answer = await ajpRequest(target, { params: told, body, secret: "s3cret" });
+      expect(answer.status).toBe(200);
+      expect((await text(answer.body)) === body.toString()).toBe(true);
+    }
+    const stranger = await ajpRequest(target, { params: params(2), body: Buffer.from("hi") });
+    expect(stranger.status).toBe(403);
   });
 
   it("keep their connections", async () => {

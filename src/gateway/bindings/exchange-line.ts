@@ -1,4 +1,4 @@
-/** One exchange as the gateway sees it: the rules of body, answer and timeouts that both protocols share. */
+/** One exchange as the gateway sees it: the rules of body, answer and timeouts that all protocols share. */
 import { announcedLength } from "../../cgi/body-framing.ts";
 import { errorAnswer } from "../../cgi/error-page.ts";
 import { requestLine, variable } from "../../cgi/variables.ts";
@@ -80,6 +80,19 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   protected abstract writeEnd(): void;
   /** The answer ends before its time and must not look complete. */
   protected abstract breakOff(): void;
+
+  /** What is still missing of the request of a complete answer will come: without it the web server does not hear the end. */
+  protected get restComes(): boolean {
+    return true;
+  }
+
+  /** What an app hears whose request is not read to its end after the answer. */
+  protected readonly restCode: AbortCode = "BODY_TIMEOUT";
+
+  /** Body bytes that the app has not taken. */
+  protected get unread(): number {
+    return this.#unread;
+  }
 
   /** All variables are there: hands the request to an app. */
   protected dispatch(protocol: ProtocolName, role: Role, params: Params, multiplexed: boolean): void {
@@ -295,7 +308,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#underway = 0;
     const more = this.#made > 0;
     if (bytes > 0) this.#tell({ type: "credit", bytes });
-    if (this.over && !more) this.#record(false);
+    if (this.over && !more) this.#close();
     return more;
   }
 
@@ -303,11 +316,16 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   protected complete(): void {
     if (this.over) return;
     this.over = true;
-    if (!this.#bodyEnded) this.#abandonApp("BODY_TIMEOUT");
     // What the app has not read of it is with the app already.
     this.#letGo();
     this.writeEnd();
-    if (this.#made + this.#underway === 0) this.#record(false);
+    if (this.#made + this.#underway === 0) this.#close();
+  }
+
+  /** The last byte of the answer has left: only now may an app hear that the rest of its request will not come. */
+  #close(): void {
+    if (!this.#bodyEnded) this.#abandonApp(this.restCode);
+    this.#record(false);
   }
 
   /** The exchange is over and its last byte has left, or never will. */
@@ -341,7 +359,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #endAnswer(): void {
     this.answered = true;
     this.#headDeadline = NEVER;
-    if (this.inputDone) this.complete();
+    if (this.inputDone || !this.restComes) this.complete();
     else this.inputDeadline = this.#inputTimeout();
     this.wire.touch();
   }

@@ -5,7 +5,7 @@ import { FCGI_CANT_MPX_CONN, FCGI_REQUEST_COMPLETE } from "../../protocol/fastcg
 import type { FastCgiRequestEvent } from "../../protocol/fastcgi/events.ts";
 import { FastCgiReader } from "../../protocol/fastcgi/reader.ts";
 import { FastCgiWriter } from "../../protocol/fastcgi/writer.ts";
-import { NEVER } from "../deadlines.ts";
+import { requestsToServe } from "../options.ts";
 import type { RequestReport } from "../../report.ts";
 import type { Binding, Wire } from "./binding.ts";
 import { FastCgiExchange, type FastCgiLine } from "./fastcgi-exchange.ts";
@@ -33,9 +33,7 @@ export class FastCgiBinding implements Binding, FastCgiLine {
     this.#last = wire.overloaded;
     this.#reader = new FastCgiReader(options);
     this.#badRecordsLeft = options.badRecordsPerConnection;
-    // Spread, so that connections which were opened together are not closed together.
-    const spread = Math.floor((options.keepaliveRequests * Math.random()) / 10);
-    this.#maxRequests = options.keepaliveRequests === 0 ? NEVER : options.keepaliveRequests + spread;
+    this.#maxRequests = requestsToServe(options);
   }
 
   get busy(): boolean {

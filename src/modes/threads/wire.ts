@@ -46,7 +46,7 @@ const STDERR = 8;
 const END = 9;
 const FAIL = 10;
 
-const PROTOCOLS: readonly ProtocolName[] = ["fastcgi", "scgi"];
+const PROTOCOLS: readonly ProtocolName[] = ["fastcgi", "scgi", "ajp"];
 const ROLES: readonly Role[] = ["responder", "authorizer", "filter"];
 const ABORT_CODES = Object.keys(ERROR_CODES.abort) as readonly AbortCode[];
 

@@ -145,7 +145,9 @@ describe("start", () => {
     ["use = package:propylon#fcgi\nprot = 0", "CONFIG_UNKNOWN_OPTION", 'did you mean "port"?'],
     ["use = package:propylon#http\nsocket = x", "CONFIG_UNKNOWN_OPTION", "listens on host and port"],
     ["use = egg:Paste#http\nssl_pem = x", "CONFIG_NOT_SUPPORTED", "no TLS"],
-    ["use = egg:PasteScript#flup_ajp_thread", "CONFIG_NOT_SUPPORTED", "AJP"],
+    ["use = egg:propylon#ajp\nhost = 0.0.0.0\nport = 8009", "CONFIG_BAD_VALUE", "secret"],
+    ["use = egg:propylon#ajp\nport = 8009\npacket_size = 4k", "CONFIG_BAD_VALUE", "at least 8192"],
+    ["use = egg:propylon#ajp\nport = 8009\npacket_size = 128k", "CONFIG_BAD_VALUE", "at most 65536"],
     ["use = package:propylon#fgci", "CONFIG_NO_ENTRY_POINT", 'did you mean "fcgi"?'],
   ])("refuses %j with %s", async (server, code, wording) => {
     const error = await startText(server).catch((reason: unknown) => reason);

@@ -33,6 +33,8 @@ describe("the gateway's options", () => {
     [{ bodyTimeout: "30s" }, /bodyTimeout: "30s" is no whole number/],
     [{ multiplexed: 1 }, /multiplexed: 1 is neither true nor false/],
     [{ roles: ["responder", "actor"] }, /roles: "actor" is none of responder, authorizer, filter/],
+    [{ packetSize: 65_537 }, /packetSize: 65537 is no whole number from 8192 to 65536/],
+    [{ secret: 1 }, /secret: it is no text/],
     [{ allowedClients: "10.0.0.1" }, /allowedClients: "10.0.0.1" is no list/],
   ])("refuse %o", (given, message) => {
     expect(() => resolveGatewayOptions(given as never)).toThrow(message);

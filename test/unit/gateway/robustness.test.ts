@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { body, CPING, forward, post as ajpPost } from "../../support/ajp-packets.ts";
 import { get, head, HELLO_HEAD, pause, post, record, scgi, start, stdin, TestApp, until } from "./support.ts";
 
 /** A small generator with a seed, so that a failure can be repeated. */
@@ -12,15 +13,18 @@ function randomNumbers(seed: number): () => number {
 }
 
 describe("whatever bytes come", () => {
-  it.each(["fastcgi", "scgi"] as const)("%s: broken requests never disturb the next one", async (protocol) => {
+  it.each(["fastcgi", "scgi", "ajp"] as const)("%s: broken requests never disturb the next one", async (protocol) => {
     const app = new TestApp((exchange) => {
       if (app.exchanges.length % 3 === 0) exchange.hello();
     });
     const options = { headerTimeout: 100, firstByteTimeout: 100, drainAfterResponseTime: 50, bodyTimeout: 100 };
     const { open, gateway } = await start(app, { protocol, options });
     const random = randomNumbers(7);
-    const whole =
-      protocol === "fastcgi" ? Buffer.concat([post("some body", { keep: true }), get()]) : Buffer.from(scgi("body"));
+    const whole = {
+      fastcgi: Buffer.concat([post("some body", { keep: true }), get()]),
+      scgi: Buffer.from(scgi("body")),
+      ajp: Buffer.concat([CPING, ajpPost(9), body("some body"), forward()]),
+    }[protocol];
     for (let round = 0; round < 60; round++) {
       const bytes = Buffer.from(whole);
       for (let i = 0; i < 1 + round / 6; i++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
@@ -31,9 +35,9 @@ describe("whatever bytes come", () => {
     }
     app.handle = (exchange) => exchange.hello();
     const peer = await open();
-    peer.send(protocol === "fastcgi" ? get() : scgi());
-    await peer.closes();
-    expect(peer.text).toContain(`${HELLO_HEAD}hello`);
+    peer.send({ fastcgi: get(), scgi: scgi(), ajp: forward() }[protocol]);
+    const hello = protocol === "ajp" ? "hello\0" : `${HELLO_HEAD}hello`;
+    await until(() => peer.text.includes(hello), "the answer");
     gateway.closeAllConnections();
     await until(() => peer.ended, "the end");
   });

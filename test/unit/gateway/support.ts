@@ -134,7 +134,7 @@ export interface Running {
 }
 
 export interface StartOptions extends Omit<GatewaySetup, "dispatcher" | "protocol"> {
-  readonly protocol?: "fastcgi" | "scgi";
+  readonly protocol?: "fastcgi" | "scgi" | "ajp";
   readonly unix?: boolean;
 }
 

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
 
-import { newFastCgiReader, newScgiReader } from "../../support/codec.ts";
+import type { AjpForwardRequest } from "../../../src/protocol/ajp/events.ts";
+import { newAjpReader, newFastCgiReader, newScgiReader, serveAjp } from "../../support/codec.ts";
 import { readFourWays, type Reading, type Told } from "../../support/four-ways.ts";
 
 type LongValue = { length: number; sha256: string; start: string };
@@ -17,10 +18,22 @@ interface Request {
 }
 
 interface Capture extends Request {
-  protocol: "fcgi" | "scgi" | "fastcgi";
+  protocol: "fcgi" | "scgi" | "fastcgi" | "ajp";
   trimmed_to?: number;
   whole_connection?: boolean;
   requests?: Record<string, Request>;
+  ajp?: AjpHead;
+}
+
+interface AjpHead extends Pick<AjpForwardRequest, "method" | "protocol"> {
+  req_uri: string;
+  remote_addr: string;
+  remote_host: string | null;
+  server_name: string | null;
+  server_port: number;
+  is_ssl: number;
+  headers: [string, string | LongValue][];
+  attributes: [string, string | number][];
 }
 
 const captures = new URL("../../vectors/captures/", import.meta.url);
@@ -38,6 +51,7 @@ describe.each(FRONT_ENDS.map(({ name }) => name))("what %s sends", (frontEnd) =>
     const bytes = readFileSync(new URL(`${name}.bin`, directory));
     const capture = JSON.parse(readFileSync(new URL(`${name}.json`, directory), "utf8")) as Capture;
     if (capture.protocol === "scgi") expectScgi(bytes, capture);
+    else if (capture.protocol === "ajp") expectAjp(bytes, capture);
     else expectFastCgi(bytes, capture);
   });
 });
@@ -78,6 +92,35 @@ function expectScgi(bytes: Uint8Array, capture: Capture): void {
     expectBody(contentOf(body, "body"), capture, body.at(-1)?.type === "bodyEnd", capture.body.complete!);
   }
   expectEnding(reading, capture, "SCGI_TRUNCATED");
+}
+
+const ATTRIBUTE_CODES: Readonly<Record<string, number>> = {
+  ...{ remote_user: 3, auth_type: 4, query_string: 5, jvm_route: 6, ssl_cert: 7, ssl_cipher: 8, ssl_session: 9 },
+  ssl_key_size: 11,
+};
+
+function expectAjp(bytes: Uint8Array, capture: Capture): void {
+  const reading = readFourWays(newAjpReader(), bytes, { places: PLACES, onEvent: serveAjp });
+  expect(reading.failure).toBeNull();
+  // What comes before a request stands at the end of the one before it.
+  const [head, ...body] = reading.events.filter(({ type }) => type !== "cping");
+  const { headers, attributes, ...request } = head!["request"] as AjpForwardRequest;
+  const told = capture.ajp!;
+  const { stored_method, secret, ...known } = Object.fromEntries(told.attributes) as Record<string, string | number>;
+  const named = Object.entries(known).filter(([name]) => name.startsWith("req_attribute:"));
+  const coded = Object.entries(known).filter(([name]) => !name.startsWith("req_attribute:"));
+  expect(request).toMatchObject({
+    ...{ method: stored_method ?? told.method, protocol: told.protocol, reqUri: told.req_uri },
+    ...{ remoteAddr: told.remote_addr, remoteHost: told.remote_host, serverName: told.server_name ?? "" },
+    ...{ serverPort: told.server_port, isSsl: told.is_ssl === 1, secret: secret ?? null },
+    reqAttributes: named.map(([name, value]) => [name.slice("req_attribute:".length), value]),
+  });
+  expect(described(headers)).toEqual(told.headers.map(withoutStart));
+  expect([...attributes]).toEqual(coded.map(([name, value]) => [ATTRIBUTE_CODES[name], String(value)]));
+  if (capture.trimmed_to === undefined) {
+    expectBody(contentOf(body, "body"), capture, body.at(-1)?.type === "bodyEnd", capture.body.complete!);
+  }
+  expectEnding(reading, capture, "AJP_TRUNCATED");
 }
 
 function expectBody(content: string, { body }: Request, ended: boolean, complete: boolean): void {

@@ -1,0 +1,113 @@
+/** Writes what the gateway sends to a web server: response events become AJP13 packets. */
+import { Buffer } from "node:buffer";
+
+import { responseHeaderCode } from "./code-tables.ts";
+import {
+  AJP_CHUNK_OVERHEAD,
+  AJP_HEADER_LEN,
+  AJP_TO_SERVER,
+  JK_AJP13_CPONG_REPLY,
+  JK_AJP13_END_RESPONSE,
+  JK_AJP13_GET_BODY_CHUNK,
+  JK_AJP13_SEND_BODY_CHUNK,
+  JK_AJP13_SEND_HEADERS,
+} from "./constants.ts";
+import type { AjpResponseEvent, AjpSendHeaders } from "./events.ts";
+import { FieldWriter } from "./field-writer.ts";
+
+/** Packets are made in buffers of about this size, so that a connection can see a long answer leave. */
+const LARGEST_PIECE = 64 * 1024;
+/** Pieces up to this size together are copied into one, which makes one write of them. */
+const COALESCED = 16 * 1024;
+
+/** `send` encodes at once: content may be changed again after it. */
+export class AjpWriter {
+  readonly #packetSize: number;
+  #pieces: Buffer[] = [];
+  /** Encoded bytes that were not taken yet. */
+  pending = 0;
+
+  /** @param packetSize that of the web server, header included: it takes no larger packet. */
+  constructor(packetSize: number) {
+    this.#packetSize = packetSize;
+  }
+
+  /** Whether the head can be sent: AJP13 has no second packet for what is left of one. */
+  fits(head: AjpSendHeaders): boolean {
+    return encodeHead(head).length <= this.#packetSize;
+  }
+
+  /** @throws RangeError for a head that does not fit. */
+  send(event: AjpResponseEvent): void {
+    switch (event.type) {
+      case "sendHeaders": {
+        const packet = encodeHead(event);
+        if (packet.length > this.#packetSize) throw new RangeError(`a head of ${packet.length} bytes`);
+        return this.#push(packet);
+      }
+      case "sendBodyChunk":
+        return this.#sendBody(event.content);
+      case "getBodyChunk":
+        return this.#push(packet([JK_AJP13_GET_BODY_CHUNK, event.requested >> 8, event.requested & 0xff]));
+      case "endResponse":
+        return this.#push(packet([JK_AJP13_END_RESPONSE, event.reuse ? 1 : 0]));
+      case "cpong":
+        return this.#push(packet([JK_AJP13_CPONG_REPLY]));
+    }
+  }
+
+  /** The bytes to write, in order, in as few buffers as can be. */
+  take(): Uint8Array[] {
+    const pieces = this.#pieces;
+    const bytes = this.pending;
+    this.#pieces = [];
+    this.pending = 0;
+    return pieces.length > 1 && bytes <= COALESCED ? [Buffer.concat(pieces, bytes)] : pieces;
+  }
+
+  #sendBody(content: Uint8Array): void {
+    const room = this.#packetSize - AJP_CHUNK_OVERHEAD;
+    const atOnce = room * Math.max(1, Math.floor(LARGEST_PIECE / this.#packetSize));
+    for (let from = 0; from < content.length; from += atOnce) {
+      this.#push(encodeBody(content.subarray(from, from + atOnce), room));
+    }
+  }
+
+  #push(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.pending += piece.length;
+  }
+}
+
+function encodeHead({ status, reason, headers }: AjpSendHeaders): Buffer {
+  const fields = new FieldWriter();
+  fields.byte(JK_AJP13_SEND_HEADERS);
+  fields.int(status);
+  fields.string(reason);
+  fields.int(headers.length);
+  for (const [name, value] of headers) fields.header(name, responseHeaderCode.get(name.toLowerCase()), value);
+  return fields.finish(AJP_TO_SERVER);
+}
+
+/** Packets of at most `room` bytes of content, each one ended by a NUL, which mod_proxy_ajp insists on. */
+function encodeBody(content: Uint8Array, room: number): Buffer {
+  const { length } = content;
+  const bytes = Buffer.allocUnsafe(length + Math.ceil(length / room) * AJP_CHUNK_OVERHEAD);
+  let at = 0;
+  for (let from = 0; from < length; from += room) {
+    const part = content.subarray(from, from + room);
+    bytes.writeUInt16BE(AJP_TO_SERVER, at);
+    bytes.writeUInt16BE(part.length + AJP_CHUNK_OVERHEAD - AJP_HEADER_LEN, at + 2);
+    bytes[at + 4] = JK_AJP13_SEND_BODY_CHUNK;
+    bytes.writeUInt16BE(part.length, at + 5);
+    bytes.set(part, at + 7);
+    at += part.length + AJP_CHUNK_OVERHEAD;
+    bytes[at - 1] = 0;
+  }
+  return bytes;
+}
+
+/** A short one, by the bytes of its payload. */
+function packet(payload: readonly number[]): Buffer {
+  return Buffer.from([AJP_TO_SERVER >> 8, AJP_TO_SERVER & 0xff, 0, payload.length, ...payload]);
+}
