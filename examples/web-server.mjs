@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 
 /** What stands in the example files, each under the name of the value that is put in its place. */
 const STANDS_IN =
-  /(?<SOCKET>\/run\/propylon\/app\.sock\b)|(?<ROOT>\/srv\/www\b)|(?<BACKEND_PORT>\b(?:6500|4000)\b)|(?<PORT>\b8080\b)/g;
+  /(?<SOCKET>\/run\/propylon\/app\.sock\b)|(?<ROOT>\/srv\/www\b)|(?<BACKEND_PORT>\b(?:6500|4000|8009)\b)|(?<PORT>\b8080\b)/g;
 
 const START_TIMEOUT = 10_000;
 /** Apache takes some 12 s to stop while an event stream is open. */
@@ -126,9 +126,19 @@ export async function startWebServer({ name, config, values = {}, dir }) {
 
 /** Modules that a distribution loads by itself, then those that the examples are about. */
 const APACHE_MODULES = [
-  ...["mpm_event", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "auth_basic", "unixd"],
+  ...[
+    "mpm_event",
+    "authn_core",
+    "authn_file",
+    "authz_core",
+    "authz_host",
+    "authz_user",
+    "auth_basic",
+    "unixd",
+    "http2",
+  ],
   ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
-  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "fastcgi"],
+  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "fastcgi"],
 ];
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];

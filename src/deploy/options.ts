@@ -166,8 +166,7 @@ function convert(option: ServerOption, text: string, place: ReturnType<FactoryAi
     return max !== undefined && value > max ? fail(`at most ${max}${unit}`) : value;
   };
   // An indented line is part of the value above it, which is hardly meant where the value is a name or a path.
-  if (text.trim().includes("
-")) fail("one line: an indented line goes on with the one above it");
+  if (text.trim().includes("\n")) fail("one line: an indented line goes on with the one above it");
   switch (kind) {
     case "text":
       return text.trim() === "" ? fail("a value; leave the line out for the default") : text.trim();

@@ -11,7 +11,7 @@ import { ScgiBinding } from "./bindings/scgi.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { type Counters, createCounters } from "./counters.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type Bound, bind, type ListenAddress } from "./listen-address.ts";
+import { type Bound, bind, isPrivate, type ListenAddress } from "./listen-address.ts";
 import { connectionLimit } from "./open-files.ts";
 import { GATEWAY_OPTIONS, type GatewayOptions, resolveGatewayOptions } from "./options.ts";
 import { PeerGuard } from "./peers.ts";
@@ -68,6 +68,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   readonly #refusals = new Set<string>();
   /** Nobody but this machine can reach the address: asking each socket for its peer's costs 5 µs. */
   #private = false;
+  #wanted: ListenAddress | null = null;
   #bound: Bound | null = null;
   #grace: NodeJS.Timeout | null = null;
 
@@ -97,12 +98,13 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     this.#server.on("connection", (socket) => this.#accept(socket));
     this.#server.on("listening", () => {
       this.#private = isLocal(this.#server.address());
-      if (protocol !== "ajp" || options.secret !== "" || this.#private) {
-        this.emit("listening");
-      } else {
+      // Of an inherited Unix socket node does not know the address.
+      if (protocol === "ajp" && options.secret === "" && !this.#private && !isPrivate(this.#wanted!)) {
         this.#bound?.close();
         this.#server.close();
         this.emit("error", secretMissing());
+      } else {
+        this.emit("listening");
       }
     });
     this.#server.on("error", (error) => this.emit("error", error));
@@ -132,6 +134,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   listen(address: ListenAddress): this {
     this.setting.draining = false;
     this.setting.retiring = false;
+    this.#wanted = address;
     this.#bound = bind(this.#server, address, { backlog: this.options.backlog, log: this.setting.log });
     return this;
   }

@@ -7,34 +7,40 @@ export interface Configuration {
   /** `apache fastcgi unix /james`. */
   readonly title: string;
   readonly server: ServerName;
-  readonly protocol: "fastcgi" | "scgi";
+  readonly protocol: "fastcgi" | "scgi" | "ajp";
   readonly transport: "tcp" | "unix";
   /** Where the web server puts the app: "" for the root. */
   readonly prefix: "" | "/james";
   /** The gateway's `mount` option: what the web server cannot say by itself has to be configured. */
   readonly mount: "auto" | "/james";
+  /** The one of the example, where it has one. */
+  readonly secret?: string;
   readonly file: string;
 }
 
 const FILES = {
-  apache: { folder: "apache-examples", fastcgi: "mod_proxy_fcgi", scgi: "mod_proxy_scgi" },
-  lighttpd: { folder: "examples/lighttpd", fastcgi: "fastcgi", scgi: "scgi" },
-  nginx: { folder: "examples/nginx", fastcgi: "fastcgi", scgi: "scgi" },
+  apache: { folder: "apache-examples", fastcgi: "mod_proxy_fcgi", scgi: "mod_proxy_scgi", ajp: "mod_proxy_ajp" },
+  lighttpd: { folder: "examples/lighttpd", fastcgi: "fastcgi", scgi: "scgi", ajp: "ajp13" },
+  nginx: { folder: "examples/nginx", fastcgi: "fastcgi", scgi: "scgi", ajp: null },
 } as const;
 
 function* all(): Generator<Configuration> {
   for (const server of ["apache", "lighttpd", "nginx"] as const) {
-    for (const protocol of ["fastcgi", "scgi"] as const) {
+    for (const protocol of ["fastcgi", "scgi", "ajp"] as const) {
+      const base = FILES[server][protocol];
+      if (base === null) continue;
       for (const transport of ["tcp", "unix"] as const) {
         for (const prefix of ["", "/james"] as const) {
-          const name = `${FILES[server][protocol]}-${transport}${prefix.replace("/", "-")}.conf`;
+          const name = `${base}-${transport}${prefix.replace("/", "-")}.conf`;
           yield {
             title: `${server} ${protocol} ${transport} ${prefix === "" ? "/" : prefix}`,
             server,
             protocol,
             transport,
             prefix,
-            mount: server === "apache" && protocol === "scgi" && prefix !== "" ? "/james" : "auto",
+            mount:
+              prefix !== "" && (protocol === "ajp" || (server === "apache" && protocol === "scgi")) ? "/james" : "auto",
+            ...(server === "apache" && protocol === "ajp" && transport === "tcp" ? { secret: "change-this" } : {}),
             file: example(`${FILES[server].folder}/${name}`),
           };
         }

@@ -151,6 +151,7 @@ describe("a request to a running server", () => {
   it.for([
     ["fastcgi", "unix"],
     ["scgi", "tcp"],
+    ["ajp", "unix"],
   ] as const)("goes by %s over %s", async ([protocol, transport]) => {
     server = await SupervisedServer.start({ mode: "single", protocol, transport });
     const where = "path" in server.target ? ["--socket", server.target.path] : ["--port", String(server.target.port)];

@@ -55,6 +55,7 @@ describe("propylon serve", () => {
     ["apache", "apache-examples/mod_proxy_fcgi-tcp-james.conf", "tcp", "/james"],
     ["lighttpd", "examples/lighttpd/fastcgi-unix-james.conf", "main", "/james"],
     ["lighttpd", "examples/lighttpd/scgi-tcp.conf", "scgi", "/"],
+    ["apache", "apache-examples/mod_proxy_ajp-tcp.conf", "ajp", "/"],
     ["nginx", "examples/nginx/fastcgi-tcp.conf", "tcp", "/"],
     ["nginx", "examples/nginx/scgi-tcp-james.conf", "scgi", "/james"],
     ["nginx", "examples/nginx/fastcgi-unix.conf", "thread", "/"],

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 
 import { ajpRequest } from "../../src/client/ajp-request.ts";
 import { FastCgiClient } from "../../src/client/fastcgi-client.ts";
@@ -9,6 +9,7 @@ import { fastCgiRequest } from "../../src/client/fastcgi-request.ts";
 import { fastCgiValues } from "../../src/client/fastcgi-values.ts";
 import { scgiRequest } from "../../src/client/scgi-request.ts";
 import type { Dispatcher, RequestEvent, ResponseSink } from "../../src/exchange.ts";
+import { createFront } from "../../src/front/front.ts";
 import { Gateway, type GatewaySetup } from "../../src/gateway/server.ts";
 
 /** Sends back what it gets, as it gets it. */
@@ -88,6 +89,17 @@ describe("our clients and our gateway", () => {
     }
     const stranger = await ajpRequest(target, { params: params(2), body: Buffer.from("hi") });
     expect(stranger.status).toBe(403);
+  });
+
+  it("meet behind the front over AJP, uploads of unknown length among them", async () => {
+    const front = createFront({ target: await serve({ protocol: "ajp" }), protocol: "ajp" }).listen(0, "127.0.0.1");
+    onTestFinished(() => void front.close());
+    await once(front, "listening");
+    const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}/`;
+    const init = { method: "POST", body: new Blob([body]).stream(), duplex: "half" } as RequestInit;
+    for (const each of [{ method: "POST", body }, init]) {
+      expect((await (await fetch(url, each)).text()) === body.toString()).toBe(true);
+    }
   });
 
   it("keep their connections", async () => {

@@ -4,9 +4,11 @@ import http from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
+import { ajpRequest } from "../../src/client/ajp-request.ts";
 import { FastCgiClient } from "../../src/client/fastcgi-client.ts";
 import { scgiRequest } from "../../src/client/scgi-request.ts";
 import { createServer } from "../../src/library/create-server.ts";
@@ -46,6 +48,18 @@ describe("createServer", () => {
     const target = await open(createServer(hello, { protocol: "scgi" }));
     const answer = await scgiRequest(target, { params: Object.entries(VARIABLES) });
     expect(answer.status).toBe(200);
+  });
+
+  it("speaks AJP where the options say so, and knows a secret from none", async () => {
+    const server = createServer((req, res) => res.end(`${req.cgi["REMOTE_USER"]} ${String(req.headers["x-a"])}`), {
+      ...{ protocol: "ajp", secret: "s3cret" },
+    });
+    const target = await open(server);
+    const params = Object.entries({ ...VARIABLES, REMOTE_USER: "alice", HTTP_X_A: "b" });
+    const answer = await ajpRequest(target, { params, secret: "s3cret" });
+    expect([answer.status, await text(answer.body)]).toEqual([200, "alice b"]);
+    expect((await ajpRequest(target, { params })).status).toBe(403);
+    expect(server.counters["badSecrets"]).toBe(1);
   });
 
   it("mounts the app where the options say so", async () => {

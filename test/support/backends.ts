@@ -8,10 +8,11 @@ import { SampleApps } from "./sample-apps.ts";
 
 /** What decides which listener of the sample apps a configuration needs. */
 interface Needs {
-  readonly protocol: "fastcgi" | "scgi";
+  readonly protocol: "fastcgi" | "scgi" | "ajp";
   readonly transport: "tcp" | "unix";
   readonly mount: string;
   readonly mode?: "thread" | "fork" | undefined;
+  readonly secret?: string | undefined;
 }
 
 export class Backends {
@@ -25,10 +26,11 @@ export class Backends {
     // The web server's workers are another user.
     await chmod(this.#directory, 0o755);
     const needs = new Map(configurations.map((each) => [keyOf(each), each]));
-    const listeners = [...needs].map(([key, { protocol, transport, mount, mode }]) => ({
+    const listeners = [...needs].map(([key, { protocol, transport, mount, mode, secret }]) => ({
       protocol,
       mount,
       mode,
+      secret,
       ...(transport === "unix" ? { path: join(this.#directory, `${key.replaceAll(/[ /]/g, "-")}.sock`) } : {}),
     }));
     const ports = await this.apps.listen(listeners);
@@ -53,6 +55,6 @@ export class Backends {
   }
 }
 
-function keyOf({ protocol, transport, mount, mode }: Needs): string {
-  return `${protocol} ${transport} ${mount} ${mode ?? ""}`;
+function keyOf({ protocol, transport, mount, mode, secret }: Needs): string {
+  return `${protocol} ${transport} ${mount} ${mode ?? ""} ${secret ?? ""}`;
 }

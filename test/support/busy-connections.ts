@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 
 import { Exchange } from "../../dist/client/exchange.js";
 import { FastCgiFraming } from "../../dist/client/fastcgi-framing.js";
+import { ajpRequest } from "../../dist/client/ajp-request.js";
 import { scgiRequest } from "../../dist/client/scgi-request.js";
 import { connect } from "../../dist/client/target.js";
 import { FastCgiClientReader } from "../../dist/protocol/fastcgi/client-reader.js";
@@ -37,7 +38,7 @@ export class BusyConnections {
     this.#target = target;
     this.#paths = paths;
     for (let i = 0; i < count; i++)
-      this.#loops.push(protocol === "fastcgi" ? this.#kept(i, perConnection) : this.#single(i));
+      this.#loops.push(protocol === "fastcgi" ? this.#kept(i, perConnection) : this.#single(i, protocol));
   }
 
   /** Lets the requests that are open end. */
@@ -90,10 +91,11 @@ export class BusyConnections {
     socket?.destroy();
   }
 
-  async #single(first: number): Promise<void> {
+  async #single(first: number, protocol: Protocol): Promise<void> {
+    const send = protocol === "ajp" ? ajpRequest : scgiRequest;
     for (let turn = first; this.#running; turn++) {
       try {
-        const answer = await scgiRequest(this.#target, this.#request(turn));
+        const answer = await send(this.#target, this.#request(turn));
         this.#count(answer.status, await text(answer.body), "");
       } catch (error) {
         this.#fail(error, "");

@@ -4,11 +4,12 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 export interface Listener {
-  readonly protocol: "http" | "fastcgi" | "scgi";
+  readonly protocol: "http" | "fastcgi" | "scgi" | "ajp";
   /** For "http" the prefix that is cut off, "" for none. */
   readonly mount: string;
   /** Workers, of all apps but the one that reports. Default: none. */
   readonly mode?: "thread" | "fork" | undefined;
+  readonly secret?: string | undefined;
   readonly path?: string;
   readonly port?: number;
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
+import { ajpRequest } from "../../dist/client/ajp-request.js";
 import { fastCgiRequest } from "../../dist/client/fastcgi-request.js";
 import { scgiRequest } from "../../dist/client/scgi-request.js";
 import type { StatusReport } from "../../dist/report.js";
@@ -16,7 +17,7 @@ import { freePort } from "./front.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export type Mode = "thread" | "fork";
-export type Protocol = "fastcgi" | "scgi";
+export type Protocol = "fastcgi" | "scgi" | "ajp";
 export type Target = { readonly path: string } | { readonly port: number };
 
 export interface Reply {
@@ -42,7 +43,8 @@ interface Serving {
   readonly descriptors?: number;
 }
 
-const NAMES = { fastcgi: "fcgi", scgi: "scgi" };
+const SEND = { fastcgi: fastCgiRequest, scgi: scgiRequest, ajp: ajpRequest };
+const NAMES = { fastcgi: "fcgi", scgi: "scgi", ajp: "ajp" };
 
 export class SupervisedServer {
   readonly directory: string;
@@ -104,7 +106,7 @@ export class SupervisedServer {
     const request = { params: variables(path, method, body?.length ?? 0), headTimeout: 30_000, ...(body && { body }) };
     const gone = this.process.exitCode ?? this.process.signalCode;
     if (gone !== null) throw new Error(`the server is gone (${gone}):\n${this.output}`);
-    const answer = await (this.protocol === "fastcgi" ? fastCgiRequest : scgiRequest)(this.target, request);
+    const answer = await SEND[this.protocol](this.target, request);
     return { status: answer.status, body: await text(answer.body) };
   }
 

@@ -11,7 +11,7 @@ export function aboutView(req, debug) {
     ["Protocol", protocolOf(cgi), cgi?.SCGI && "SCGI"],
     [
       "Web server",
-      cgi?.SERVER_SOFTWARE ?? "none; this is Node's own http server",
+      cgi?.SERVER_SOFTWARE ?? (cgi ? "one that does not say its name" : "none; this is Node's own http server"),
       cgi?.SERVER_SOFTWARE && "SERVER_SOFTWARE",
     ],
     ["Its name and port", cgi && `${cgi.SERVER_NAME}, ${cgi.SERVER_PORT}`, "SERVER_NAME, SERVER_PORT"],
@@ -67,8 +67,9 @@ export function aboutView(req, debug) {
     }`;
 }
 
-/** SCGI announces itself by a variable of its name. @param {Record<string, string> | undefined} cgi */
+/** SCGI announces itself by a variable of its name, and AJP does not tell which program it is. @param {Record<string, string> | undefined} cgi */
 function protocolOf(cgi) {
   if (cgi === undefined) return "HTTP, straight from the client";
-  return cgi.SCGI === undefined ? "FastCGI" : "SCGI";
+  if (cgi.SCGI !== undefined) return "SCGI";
+  return cgi.SERVER_SOFTWARE === undefined ? "AJP" : "FastCGI";
 }

@@ -85,8 +85,29 @@ function encodeHead({ status, reason, headers }: AjpSendHeaders): Buffer {
   fields.int(status);
   fields.string(reason);
   fields.int(headers.length);
-  for (const [name, value] of headers) fields.header(name, responseHeaderCode.get(name.toLowerCase()), value);
+  for (const { name, code, value } of inOrder(headers)) fields.header(name, code, value);
   return fields.finish(AJP_TO_SERVER);
+}
+
+interface CodedHeader {
+  readonly name: string;
+  readonly code: number | undefined;
+  readonly value: string;
+}
+
+/**
+ * lighttpd (1.4.69, and later) looks for the number of headers where the first one's name begins, and reads no more of
+ * them than what stands there: a code, which is a large number, or the length of the name. So a code comes first, or
+ * else the longest name. Headers of one name keep their order.
+ */
+function inOrder(headers: AjpSendHeaders["headers"]): CodedHeader[] {
+  const all = headers.map(([name, value]) => ({ name, code: responseHeaderCode.get(name.toLowerCase()), value }));
+  let first = all.findIndex(({ code }) => code !== undefined);
+  if (first === -1) {
+    first = 0;
+    for (const [i, { name }] of all.entries()) if (name.length > all[first]!.name.length) first = i;
+  }
+  return [...all.splice(first, 1), ...all];
 }
 
 /** Packets of at most `room` bytes of content, each one ended by a NUL, which mod_proxy_ajp insists on. */

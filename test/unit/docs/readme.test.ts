@@ -21,7 +21,16 @@ const limits = [...readme.matchAll(/^\| `(\w+)` +\| (\S+) +\| .* \| (\S+) +\|$/g
 describe("README.md", () => {
   it("shows of the examples what stands in them, to the letter", () => {
     const shown = blocks.filter(({ from }) => from !== undefined);
-    expect(shown.map(({ language }) => language)).toEqual(["js", "ini", "apache", "lighttpd", "nginx", "ini", "ini"]);
+    expect(shown.map(({ language }) => language)).toEqual([
+      "js",
+      "ini",
+      "apache",
+      "lighttpd",
+      "nginx",
+      "apache",
+      "ini",
+      "ini",
+    ]);
     for (const { from, code } of shown) expect(read(from!)).toContain(code);
   });
 

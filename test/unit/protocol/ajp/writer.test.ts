@@ -42,6 +42,19 @@ describe("what the gateway writes", () => {
     expect(written([head])).toEqual(answer(4, int(200), string(""), int(1), int(0xa000 + code), string("x")));
   });
 
+  it.each([
+    ["a name with a code", ["X-One", "X-Two", "Date", "Set-Cookie"], ["Date", "X-One", "X-Two", "Set-Cookie"]],
+    ["the longest name", ["X-One", "X-Longest", "X-Two"], ["X-Longest", "X-One", "X-Two"]],
+    ["nothing where there is nothing", [], []],
+  ])("has %s first, since lighttpd takes that for the number of headers", (_, names, order) => {
+    const headers = names.map((name) => [name, "x"] as const);
+    const reading = readFourWays(
+      () => new AjpClientReader(),
+      written([{ type: "sendHeaders", status: 200, reason: "OK", headers }]),
+    );
+    expect(reading.events).toMatchObject([{ headers: order.map((name) => [name, "x"]) }]);
+  });
+
   it("is a chunk with the NUL that mod_proxy_ajp insists on; an empty one is not sent", () => {
     expect(written([{ type: "sendBodyChunk", content: Buffer.from("hello") }])).toEqual(
       answer(3, int(5), Buffer.from("hello\0")),
