@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { createServer, type RequestHandler, type Server, type ServerOptions } from "../../dist/index.js";
-import { type Front, INSTALLED, startWebServer } from "../support/front.ts";
+import { type Front, isRunnable, startWebServer } from "../support/front.ts";
 import { call } from "../support/http-client.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../apache-examples/mod_proxy_ajp-tcp.conf", import.meta.url));
@@ -25,7 +25,7 @@ const app: RequestHandler = (req, res) => {
   });
 };
 
-describe.skipIf(!INSTALLED.has("apache"))("mod_proxy_ajp", () => {
+describe.skipIf(!isRunnable({ server: "apache", protocol: "ajp" }))("mod_proxy_ajp", () => {
   let directory: string;
   let server: Server | undefined;
   let front: Front | undefined;

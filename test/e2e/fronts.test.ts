@@ -4,7 +4,7 @@ import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { Backends } from "../support/backends.ts";
-import { type Front, INSTALLED } from "../support/front.ts";
+import { type Front, isRunnable } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
 import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
 
@@ -26,7 +26,7 @@ afterAll(() => backends.stop());
 describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   const { prefix, server, protocol } = configuration;
 
-  describe.skipIf(!INSTALLED.has(server))("behind the example configuration", () => {
+  describe.skipIf(!isRunnable(configuration))("behind the example configuration", () => {
     let front: Front;
     const get = (path: string, ...headers: string[]): Promise<Answer> =>
       call(front.url, { path: prefix + path, headers });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { Backends } from "../support/backends.ts";
-import { type Front, INSTALLED, type ServerName } from "../support/front.ts";
+import { type Front, isRunnable, type ServerName } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
 import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
 import { type App, APPS, type Row, ROWS } from "./request-table.ts";
@@ -66,7 +66,7 @@ const ASKED: readonly (Configuration & { readonly mode?: "thread" | "fork" })[] 
 describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   let front: Front;
 
-  describe.skipIf(!INSTALLED.has(configuration.server))("answers as node http does", () => {
+  describe.skipIf(!isRunnable(configuration))("answers as node http does", () => {
     beforeAll(async () => {
       front = await backends.front(configuration);
     });
