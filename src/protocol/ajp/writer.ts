@@ -15,15 +15,15 @@ import {
 import type { AjpResponseEvent, AjpSendHeaders } from "./events.ts";
 import { FieldWriter } from "./field-writer.ts";
 
-/** Packets are made in buffers of about this size, so that a connection can see a long answer leave. */
-const LARGEST_PIECE = 64 * 1024;
 /** Pieces up to this size together are copied into one, which makes one write of them. */
 const COALESCED = 16 * 1024;
+/** What stands in front of a packet's content; its NUL stands behind it. */
+const CHUNK_HEADER = AJP_CHUNK_OVERHEAD - 1;
 
-/** `send` encodes at once: content may be changed again after it. */
+/** `send` collects, `take` gives away; content belongs to the writer from `send` on. */
 export class AjpWriter {
   readonly #packetSize: number;
-  #pieces: Buffer[] = [];
+  #pieces: Uint8Array[] = [];
   /** Encoded bytes that were not taken yet. */
   pending = 0;
 
@@ -67,13 +67,17 @@ export class AjpWriter {
 
   #sendBody(content: Uint8Array): void {
     const room = this.#packetSize - AJP_CHUNK_OVERHEAD;
-    const atOnce = room * Math.max(1, Math.floor(LARGEST_PIECE / this.#packetSize));
-    for (let from = 0; from < content.length; from += atOnce) {
-      this.#push(encodeBody(content.subarray(from, from + atOnce), room));
+    const { length } = content;
+    const frames = frame(length, room);
+    for (let from = 0, at = 0; from < length; from += room, at += AJP_CHUNK_OVERHEAD) {
+      // The NUL of the packet before this one stands in front of its header.
+      this.#push(frames.subarray(at === 0 ? 0 : at - 1, at + CHUNK_HEADER));
+      this.#push(content.subarray(from, from + room));
     }
+    if (length > 0) this.#push(frames.subarray(-1));
   }
 
-  #push(piece: Buffer): void {
+  #push(piece: Uint8Array): void {
     this.#pieces.push(piece);
     this.pending += piece.length;
   }
@@ -110,20 +114,16 @@ function inOrder(headers: AjpSendHeaders["headers"]): CodedHeader[] {
   return [...all.splice(first, 1), ...all];
 }
 
-/** Packets of at most `room` bytes of content, each one ended by a NUL, which mod_proxy_ajp insists on. */
-function encodeBody(content: Uint8Array, room: number): Buffer {
-  const { length } = content;
-  const bytes = Buffer.allocUnsafe(length + Math.ceil(length / room) * AJP_CHUNK_OVERHEAD);
-  let at = 0;
-  for (let from = 0; from < length; from += room) {
-    const part = content.subarray(from, from + room);
+/** The headers and the NULs of the packets for `length` bytes, without their content: mod_proxy_ajp insists on the NULs. */
+function frame(length: number, room: number): Buffer {
+  const bytes = Buffer.allocUnsafe(Math.ceil(length / room) * AJP_CHUNK_OVERHEAD);
+  for (let from = 0, at = 0; from < length; from += room, at += AJP_CHUNK_OVERHEAD) {
+    const part = Math.min(room, length - from);
     bytes.writeUInt16BE(AJP_TO_SERVER, at);
-    bytes.writeUInt16BE(part.length + AJP_CHUNK_OVERHEAD - AJP_HEADER_LEN, at + 2);
+    bytes.writeUInt16BE(part + AJP_CHUNK_OVERHEAD - AJP_HEADER_LEN, at + 2);
     bytes[at + 4] = JK_AJP13_SEND_BODY_CHUNK;
-    bytes.writeUInt16BE(part.length, at + 5);
-    bytes.set(part, at + 7);
-    at += part.length + AJP_CHUNK_OVERHEAD;
-    bytes[at - 1] = 0;
+    bytes.writeUInt16BE(part, at + 5);
+    bytes[at + CHUNK_HEADER] = 0;
   }
   return bytes;
 }
