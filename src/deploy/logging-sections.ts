@@ -1,5 +1,5 @@
 /** Reads `[loggers]`, `[handlers]` and `[formatters]` with the sections that they name, as Python's logging does. */
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 
 import { ConfigError, type ConfigPlace, describePlace } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -296,8 +296,10 @@ function sinkOf(reader: SectionReader, section: string): HandlerPlan["to"] {
     default:
       return {
         kind: "syslog",
-        ...addressOf(reader, section, given["address"]),
-        facility: facilityOf(reader, section, given["facility"]),
+        target: {
+          ...addressOf(reader, section, given["address"]),
+          facility: facilityOf(reader, section, given["facility"]),
+        },
       };
   }
 }
@@ -319,17 +321,19 @@ function argumentsOf(reader: SectionReader, section: string, parameters: readonl
   return given;
 }
 
-function addressOf(reader: SectionReader, section: string, value: Literal | undefined): { host: string; port: number } {
+function addressOf(
+  reader: SectionReader,
+  section: string,
+  value: Literal | undefined,
+): { host: string; port: number } | { path: string } {
   if (value === undefined) return { host: "localhost", port: SYSLOG_PORT };
+  if (typeof value === "string" && isAbsolute(value)) return { path: value };
   if (Array.isArray(value)) {
     const [host, port] = value as readonly Literal[];
     if (typeof host === "string" && isWithin(port, 1, 65_535)) return { host, port };
   }
-  const message =
-    typeof value === "string"
-      ? `Node cannot write to the socket ${value}; give a host and port, ('localhost', 514), or take a StreamHandler and let systemd have it`
-      : "the address is a host and a port, such as ('localhost', 514)";
-  throw new ConfigError("CONFIG_NOT_SUPPORTED", message, reader.place(section, "args"));
+  const message = "the address is a host and a port, such as ('localhost', 514), or the path of a socket, '/dev/log'";
+  return reader.fail(section, "args", message);
 }
 
 function facilityOf(reader: SectionReader, section: string, value: Literal | undefined): number {

@@ -1,11 +1,10 @@
 /** Where log records go: the handlers of Python's logging that mean something here. */
-import { createSocket } from "node:dgram";
-
 import { type Logger, descriptorWriter } from "../log.ts";
 import { LogFile } from "./log-file.ts";
 import type { LogHandler } from "./loggers.ts";
 import { type Rotation, RotatingFile } from "./rotating-file.ts";
-import { LEVELS, type RecordFormat, type Whereabouts, jsonFormat, percentFormat } from "./record-format.ts";
+import { type RecordFormat, type Whereabouts, jsonFormat, percentFormat } from "./record-format.ts";
+import { type SyslogTarget, syslog } from "./syslog.ts";
 
 /** Plain data, so that it may cross to a worker. */
 export interface HandlerPlan {
@@ -17,7 +16,7 @@ export interface HandlerPlan {
     | { readonly kind: "stream"; readonly stream: "stdout" | "stderr" }
     | { readonly kind: "file"; readonly path: string }
     | { readonly kind: "rotating"; readonly path: string; readonly rotation: Rotation }
-    | { readonly kind: "syslog"; readonly host: string; readonly port: number; readonly facility: number };
+    | { readonly kind: "syslog"; readonly target: SyslogTarget };
 }
 
 export type FormatPlan =
@@ -30,7 +29,7 @@ export function recordFormat(plan: FormatPlan, where: Whereabouts): RecordFormat
 }
 
 /**
- * @param log - is told, once, of a file that cannot be written
+ * @param log - is told, once, of a file or a socket that cannot be written
  * @throws Error of the file system for a file that cannot be opened
  */
 export function openHandler({ level, format, to }: HandlerPlan, where: Whereabouts, log: Logger): LogHandler {
@@ -68,34 +67,6 @@ function openSink(to: HandlerPlan["to"], log: Logger): Sink {
       };
     }
     case "syslog":
-      return syslog(to);
+      return syslog(to.target, log);
   }
-}
-
-/** The severities of RFC 3164, by the level of a record. */
-const SEVERITIES = [
-  [LEVELS["CRITICAL"]!, 2],
-  [LEVELS["ERROR"]!, 3],
-  [LEVELS["WARNING"]!, 4],
-  [LEVELS["INFO"]!, 6],
-] as const;
-const DEBUG_SEVERITY = 7;
-
-function syslog({ host, port, facility }: Extract<HandlerPlan["to"], { kind: "syslog" }>): Sink {
-  const socket = createSocket("udp4");
-  let closed = false;
-  socket.on("error", () => {});
-  socket.unref();
-  return {
-    write: (line, level) => {
-      if (closed) return;
-      const severity = SEVERITIES.find(([least]) => level >= least)?.[1] ?? DEBUG_SEVERITY;
-      socket.send(`<${facility * 8 + severity}>${line}`, port, host, () => {});
-    },
-    reopen: () => {},
-    close: async () => {
-      closed = true;
-      await new Promise<void>((resolve) => void socket.close(resolve));
-    },
-  };
 }

@@ -1,10 +1,11 @@
+import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { type RunningLogging, readLogging, startLogging } from "../../../src/deploy/logging.ts";
 import { silentLogger } from "../../../src/log.ts";
@@ -53,6 +54,17 @@ format = %(asctime)s,%(msecs)03d %(levelname)-5.5s [%(name)s] [%(threadName)s] %
 datefmt = %H:%M:%S
 `;
 
+/** Node cannot bind a socket of datagrams. */
+const LISTENER = `
+  socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die;
+  bind($socket, pack_sockaddr_un($ARGV[0])) or die;
+  $| = 1;
+  print "bound\\n";
+  while (defined recv($socket, my $message, 65536, 0)) { print "$message\\n" }
+`;
+const hasTools =
+  spawnSync("perl", ["-MSocket", "-e", "1"]).status === 0 && spawnSync("logger", ["--version"]).status === 0;
+
 let directory = "";
 let running: RunningLogging | undefined;
 
@@ -65,10 +77,13 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function begin(text: string, worker = 0): void {
+/** Gives what it says of itself. */
+function begin(text: string, worker = 0): string[] {
   const path = join(directory, "app.ini");
+  const said: string[] = [];
   writeFileSync(path, text);
-  running = startLogging(readLogging(path, { files: new Map(), log: silentLogger }), worker, silentLogger);
+  running = startLogging(readLogging(path, { files: new Map(), log: silentLogger }), worker, collectingLog(said));
+  return said;
 }
 
 /** Of a file that is written by and by, after the loggers are closed. */
@@ -199,6 +214,33 @@ describe("handlers", () => {
     server.close();
   });
 
+  it("send to syslog's socket on this machine", { skip: !hasTools }, async () => {
+    const path = join(directory, "log");
+    const listener = spawn("perl", ["-MSocket", "-e", LISTENER, path], { stdio: ["ignore", "pipe", "inherit"] });
+    let heard = "";
+    listener.stdout.on("data", (chunk: Buffer) => (heard += String(chunk)));
+    await vi.waitUntil(() => heard.includes("bound"), { timeout: 10_000 });
+    begin(withHandler(`class = handlers.SysLogHandler\nargs = ('${path}', 'local3')`));
+    getLogger("wiki").error("lost");
+    getLogger("wiki").warning(`two\nlines ${"x".repeat(3000)}`);
+    await running!.close();
+    running = undefined;
+    await vi.waitUntil(() => heard.includes("xxx\n"), { timeout: 10_000 });
+    const lines = heard.split("\n").slice(1, -1);
+    expect(lines.map((line) => line.replace(/>.* propylon: /, ">"))).toEqual([
+      ...["<155>lost", "<156>two", `<156>    lines ${"x".repeat(3000)}`],
+    ]);
+    listener.kill();
+    await once(listener, "exit");
+  });
+
+  it("say once that syslog's socket is not there", { skip: !hasTools }, async () => {
+    const said = begin(withHandler(`class = handlers.SysLogHandler\nargs = ('${join(directory, "none")}',)`));
+    getLogger("wiki").error("lost");
+    await vi.waitUntil(() => said.length > 0, { timeout: 10_000 });
+    expect(said).toEqual([expect.stringMatching(/^cannot write to syslog at .*none: /)]);
+  });
+
   it("say nothing at all, or JSON", async () => {
     begin(withHandler("class = NullHandler"));
     getLogger("wiki").error("nobody hears it");
@@ -271,7 +313,7 @@ describe("a fault in the logging sections", () => {
         [
           `the address ${address}`,
           PYLONS.replace("FileHandler", "SysLogHandler").replace(/args = .*/, `args = (${address},)`),
-          /CONFIG_NOT_SUPPORTED.*the address is a host and a port/,
+          /CONFIG_BAD_VALUE.*the address is a host and a port/,
         ] as const,
     ),
     ...["24", "-1", "1.5", "'main'"].map(
@@ -286,8 +328,8 @@ describe("a fault in the logging sections", () => {
         ] as const,
     ),
     [
-      "a socket of syslog",
-      PYLONS.replace("FileHandler", "SysLogHandler").replace(/args = .*/, "args = ('/dev/log',)"),
+      "a socket of syslog by a path that is relative",
+      PYLONS.replace("FileHandler", "SysLogHandler").replace(/args = .*/, "args = ('dev/log',)"),
       /'localhost', 514/,
     ],
   ] as const)("%s is told with its place", ([, text, message]) => {
