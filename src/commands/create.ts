@@ -5,7 +5,7 @@ import validateName from "validate-npm-package-name";
 
 import { type NewFile, bareName, newPackageFiles, writeNewPackage } from "../install/new-package.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
-import { type InstallFlags, TerminalCommand } from "./install-command.ts";
+import { type InstallFlags, PROPYLON, TerminalCommand } from "./install-command.ts";
 import { packageVersion } from "./version.ts";
 
 export interface CreateFlags extends Pick<InstallFlags, "simulate" | "quiet" | "verbose"> {
@@ -83,9 +83,9 @@ function nextSteps(name: string, directory: string, count: number): string {
     ...(resolve(directory) === process.cwd() ? [] : [`  cd ${shellWord(directory)}`]),
     "  npm install",
     "  npm test",
-    `  propylon make-config ${name} ${file}`,
-    `  propylon setup-app ${file}`,
-    `  propylon serve ${file} --server-name http`,
+    `  ${PROPYLON} make-config ${name} ${file}`,
+    `  ${PROPYLON} setup-app ${file}`,
+    `  ${PROPYLON} serve ${file} --server-name http`,
   ].join("\n");
 }
 

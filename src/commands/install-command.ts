@@ -6,6 +6,11 @@ import { readIfThere, writeWhole } from "../install/config-files.ts";
 import type { InstallCommand } from "../install/installer.ts";
 import { escapeControls } from "../log.ts";
 
+/** How it is called where it is installed. */
+export const PROPYLON: string = /\/node_modules\/\.bin\/[^/]+$/.test(process.argv[1] ?? "")
+  ? "npx propylon"
+  : "propylon";
+
 export interface InstallFlags {
   /** False with --no-interactive. */
   readonly interactive?: boolean;
@@ -54,7 +59,7 @@ export class TerminalCommand implements InstallCommand {
       return "unchanged";
     }
     if (before !== null) {
-      this.say(escapeControls(createTwoFilesPatch(filename, `${filename} (new)`, before, content)).trimEnd());
+      this.say(difference(filename, before, content));
       if (this.simulate) {
         this.say(`would ask whether to replace ${filename}`);
         return "kept";
@@ -71,4 +76,13 @@ export class TerminalCommand implements InstallCommand {
     this.say(before === null ? `wrote ${filename}` : `replaced ${filename}`);
     return "written";
   }
+}
+
+/** Values that are nobody's to read over a shoulder or in a log. */
+const SECRET = /^([^#;=:\n]*(?:secret|password|token)[^=:\n]*[=:][ \t]*)\S.*$/gim;
+
+function difference(filename: string, before: string, content: string): string {
+  const [old, young] = [before, content].map((text) => text.replace(SECRET, "$1***")) as [string, string];
+  if (old === young) return `${filename} is there with other secrets`;
+  return escapeControls(createTwoFilesPatch(filename, `${filename} (new)`, old, young)).trimEnd();
 }

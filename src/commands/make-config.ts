@@ -8,7 +8,7 @@ import type { Installer } from "../install/installer.ts";
 import { installVariables } from "../install/variables.ts";
 import { parseVariables } from "./arguments.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
-import { type InstallFlags, TerminalCommand } from "./install-command.ts";
+import { type InstallFlags, PROPYLON, TerminalCommand } from "./install-command.ts";
 import { setUp } from "./setup-app.ts";
 
 export interface MakeConfigFlags extends InstallFlags {
@@ -55,7 +55,7 @@ export async function makeConfig(
       await setUp(filename, {}, command);
     } else {
       command.say(
-        `\nNow look through ${files.join(", ")}, then:\n  propylon setup-app ${filename}\n  propylon serve ${filename}`,
+        `\nNow look through ${files.join(", ")}, then:\n  ${PROPYLON} setup-app ${filename}\n  ${PROPYLON} serve ${filename}`,
       );
     }
   } catch (error) {
