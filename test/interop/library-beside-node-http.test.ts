@@ -299,7 +299,8 @@ const CASES: Record<string, Visit> = {
     handler: async (req, res, scene) => {
       watch(scene, req, res);
       for await (const chunk of req) {
-        scene.log.push(String(chunk));
+        // How much of it has come by then is a matter of the machine.
+        scene.log.push(String(String(chunk).startsWith("he")));
         break;
       }
       scene.log.push(flags({ destroyed: req.destroyed, socketDestroyed: req.socket?.destroyed }));
