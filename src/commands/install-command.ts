@@ -1,6 +1,5 @@
 /** What the commands that install lend to an installer: a terminal, and files that are not overwritten unasked. */
 import { createInterface } from "node:readline/promises";
-import { createTwoFilesPatch } from "diff";
 
 import { readIfThere, writeWhole } from "../install/config-files.ts";
 import type { InstallCommand } from "../install/installer.ts";
@@ -59,7 +58,7 @@ export class TerminalCommand implements InstallCommand {
       return "unchanged";
     }
     if (before !== null) {
-      this.say(difference(filename, before, content));
+      this.say(await difference(filename, before, content));
       if (this.simulate) {
         this.say(`would ask whether to replace ${filename}`);
         return "kept";
@@ -81,8 +80,9 @@ export class TerminalCommand implements InstallCommand {
 /** Values that are nobody's to read over a shoulder or in a log. */
 const SECRET = /^([^#;=:\n]*(?:secret|password|token)[^=:\n]*[=:][ \t]*)\S.*$/gim;
 
-function difference(filename: string, before: string, content: string): string {
+async function difference(filename: string, before: string, content: string): Promise<string> {
   const [old, young] = [before, content].map((text) => text.replace(SECRET, "$1***")) as [string, string];
   if (old === young) return `${filename} is there with other secrets`;
+  const { createTwoFilesPatch } = await import("diff");
   return escapeControls(createTwoFilesPatch(filename, `${filename} (new)`, old, young)).trimEnd();
 }

@@ -1,14 +1,14 @@
 /** The command line: every command with its options, and what its exit codes mean. */
 import { Command, Option } from "commander";
 
-import { type CreateFlags, create } from "./create.ts";
-import { type MakeConfigFlags, makeConfig } from "./make-config.ts";
-import { type PointsFlags, points } from "./points.ts";
-import { type ReloadFlags, reload } from "./reload.ts";
-import { type RequestFlags, request } from "./request.ts";
-import { type ServeFlags, serve } from "./serve.ts";
-import { type SetupAppFlags, setupApp } from "./setup-app.ts";
-import { type StatusFlags, status } from "./status.ts";
+import type { CreateFlags } from "./create.ts";
+import type { MakeConfigFlags } from "./make-config.ts";
+import type { PointsFlags } from "./points.ts";
+import type { ReloadFlags } from "./reload.ts";
+import type { RequestFlags } from "./request.ts";
+import type { ServeFlags } from "./serve.ts";
+import type { SetupAppFlags } from "./setup-app.ts";
+import type { StatusFlags } from "./status.ts";
 import { packageVersion } from "./version.ts";
 
 const EXIT_CODES = `
@@ -73,7 +73,7 @@ Exit codes:
 Example:
   propylon points app`;
 
-/** The program as commander knows it; parsing its arguments runs the command. */
+/** The program as commander knows it; parsing its arguments runs the command, whose code is loaded then. */
 export function createProgram(): Command {
   const program = new Command("propylon")
     .description("Serves a Node.js app behind a web server, over FastCGI, SCGI or AJP.")
@@ -97,7 +97,7 @@ export function createProgram(): Command {
     .option("-v, --verbose", "name each file, and show the stack of errors")
     .addHelpText("after", `${CREATE_EXIT_CODES}\n\nExample:\n  propylon create wiki`)
     .action(async (name: string, directory: string | undefined, flags: CreateFlags) => {
-      await create(name, directory, flags);
+      await (await import("./create.ts")).create(name, directory, flags);
     });
 
   program
@@ -124,7 +124,7 @@ export function createProgram(): Command {
       `${MAKE_CONFIG_EXIT_CODES}\n\nExample:\n  npm install wiki\n  propylon make-config wiki wiki_production.ini`,
     )
     .action(async (name: string, file: string | undefined, rest: string[], flags: MakeConfigFlags) => {
-      await makeConfig(name, file === undefined ? rest : [file, ...rest], flags);
+      await (await import("./make-config.ts")).makeConfig(name, file === undefined ? rest : [file, ...rest], flags);
     });
 
   program
@@ -142,7 +142,7 @@ export function createProgram(): Command {
     .option("-v, --verbose", "show the stack of errors")
     .addHelpText("after", `${SETUP_APP_EXIT_CODES}\n\nExample:\n  propylon setup-app wiki_production.ini`)
     .action(async (file: string, variables: string[], flags: SetupAppFlags) => {
-      await setupApp(file, variables, flags);
+      await (await import("./setup-app.ts")).setupApp(file, variables, flags);
     });
 
   program
@@ -184,7 +184,7 @@ export function createProgram(): Command {
       `${EXIT_CODES}\n\nExample:\n  propylon serve wiki.ini\n  propylon serve wiki.ini start\n  propylon serve wiki.ini --server-name dev port=8080`,
     )
     .action(async (file: string, first: string | undefined, rest: string[], flags: ServeFlags) => {
-      await serve(file, first === undefined ? rest : [first, ...rest], flags);
+      await (await import("./serve.ts")).serve(file, first === undefined ? rest : [first, ...rest], flags);
     });
 
   program
@@ -202,7 +202,7 @@ export function createProgram(): Command {
     .option("--watch [SECONDS]", "show it anew every so many seconds (2), with rates, until SIGINT")
     .addHelpText("after", STATUS_EXIT_CODES)
     .action(async (file: string | undefined, variables: string[], flags: StatusFlags) => {
-      await status(file, variables, flags);
+      await (await import("./status.ts")).status(file, variables, flags);
     });
 
   program
@@ -218,7 +218,7 @@ export function createProgram(): Command {
     .option("-v, --verbose", "show the stack of errors")
     .addHelpText("after", RELOAD_EXIT_CODES)
     .action(async (file: string, variables: string[], flags: ReloadFlags) => {
-      await reload(file, variables, flags);
+      await (await import("./reload.ts")).reload(file, variables, flags);
     });
 
   program
@@ -257,7 +257,7 @@ export function createProgram(): Command {
     .addOption(new Option("-q, --quiet", "print no body: the exit code tells").conflicts("verbose"))
     .option("-v, --verbose", "show what the gateway logs, and the stack of errors")
     .addHelpText("after", REQUEST_EXIT_CODES)
-    .action(async (words: string[], flags: RequestFlags) => await request(words, flags));
+    .action(async (words: string[], flags: RequestFlags) => await (await import("./request.ts")).request(words, flags));
 
   program
     .command("points")
@@ -273,7 +273,9 @@ export function createProgram(): Command {
     )
     .option("-v, --verbose", "name the directory of each package, and show the stack of errors")
     .addHelpText("after", POINTS_EXIT_CODES)
-    .action((group: string | undefined, flags: PointsFlags) => points(group, flags));
+    .action(async (group: string | undefined, flags: PointsFlags) =>
+      (await import("./points.ts")).points(group, flags),
+    );
   return program;
 }
 

@@ -8,7 +8,6 @@ import { parseVariables, splitTarget } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
 import { awaitStart, endWith, whileLoading } from "./ending.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
-import { serveReloading } from "./reloader.ts";
 
 export interface ServeFlags {
   readonly appName?: string;
@@ -126,6 +125,8 @@ function passOn(target: string, variables: readonly string[], flags: ServeFlags)
 async function reloading(target: string, variables: readonly string[], flags: ServeFlags): Promise<number> {
   const { pidFile } = flags;
   const { file, ...options } = choose(target, variables, flags);
+  // Its watcher is for development alone.
+  const { serveReloading } = await import("./reloader.ts");
   return await serveReloading({
     sources: () => sourcesOf(file, options),
     args: [...(pidFile === undefined ? [] : ["--pid-file", pidFile]), ...passOn(target, variables, flags)],

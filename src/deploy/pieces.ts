@@ -2,8 +2,6 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 
-import serveStatic from "serve-static";
-
 import type { NodeHandler } from "../app/handler.ts";
 import { nodeHandler } from "../app/node-handler.ts";
 import { ConfigError, describePlace } from "../errors.ts";
@@ -18,7 +16,7 @@ import type { Conf } from "./context.ts";
 import { asBool, asInt, asList } from "./converters.ts";
 import type { FactoryAid, Loader } from "./create.ts";
 
-type AppPiece = (globalConf: Conf, localConf: Conf, aid: FactoryAid) => NodeHandler;
+type AppPiece = (globalConf: Conf, localConf: Conf, aid: FactoryAid) => Promise<NodeHandler>;
 type CompositePiece = (loader: Loader, globalConf: Conf, localConf: Conf, aid: FactoryAid) => Promise<NodeHandler>;
 type FilterPiece = (app: unknown, globalConf: Conf, localConf: Conf, aid: FactoryAid) => Promise<NodeHandler>;
 
@@ -28,7 +26,7 @@ const MAIL_KEYS = ["smtp_username", "smtp_password", "smtp_use_tls", "error_subj
 const MOST_HOPS = 64;
 
 /** `document_root`, `cache_max_age` in seconds. */
-export const staticApp: AppPiece = (globalConf, localConf, aid) => {
+export const staticApp: AppPiece = async (globalConf, localConf, aid) => {
   checkKeys(localConf, ["document_root", "cache_max_age"], aid);
   const { document_root: root, cache_max_age: age } = localConf;
   if (root === undefined) throw new ConfigError("CONFIG_BAD_VALUE", "document_root is missing", aid.placeOf());
@@ -37,6 +35,7 @@ export const staticApp: AppPiece = (globalConf, localConf, aid) => {
     aid.log.warn(`${describePlace(aid.placeOf("document_root"))}there is no directory ${directory}`);
   }
   const maxAge = age === undefined ? 0 : asInt(age, aid.placeOf("cache_max_age")) * 1000;
+  const { default: serveStatic } = await import("serve-static");
   const serve = serveStatic(directory, { maxAge, fallthrough: true });
   return async (request, response) => {
     await new Promise<void>((done, reject) => {
@@ -87,7 +86,7 @@ export const gzipFilter: FilterPiece = async (app, _globalConf, localConf, aid) 
   const place = aid.placeOf("compress_level");
   const level = asInt(localConf["compress_level"] ?? "6", place);
   if (level < 1 || level > 9) throw new ConfigError("CONFIG_BAD_VALUE", `${level} is not from 1 to 9`, place);
-  return gzip(await nodeHandler(app, { where: "the app of gzip" }), { level });
+  return await gzip(await nodeHandler(app, { where: "the app of gzip" }), { level });
 };
 
 /** `debug` shows the stack to clients on this machine. Paste's keys for mail are passed over: the log has the errors. */

@@ -1,13 +1,14 @@
 /** Filters round a handler: compression, and an answer for what an app throws. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import compression from "compression";
 
 import type { NodeHandler } from "../app/handler.ts";
 import { asError, textOf } from "../app/thrown.ts";
 import type { Logger } from "../log.ts";
 
 /** `level`: 0 to 9, -1 for zlib's own choice. Only for clients that take it, and only what gains by it. */
-export function gzip(app: NodeHandler, { level }: { readonly level: number }): NodeHandler {
+export async function gzip(app: NodeHandler, { level }: { readonly level: number }): Promise<NodeHandler> {
+  // Most servers have no use for it.
+  const { default: compression } = await import("compression");
   const compress = compression({
     level,
     filter: (request, response) => !isAsItIs(response) && compression.filter(request, response),

@@ -58,7 +58,7 @@ describe("cascade()", () => {
       for (const letter of "abc") response.write(letter.repeat(3000));
       response.end();
     };
-    const told = await get(cascade([gzip(app, { level: 6 }), last]), "/", packed);
+    const told = await get(cascade([await gzip(app, { level: 6 }), last]), "/", packed);
     expect(told.headers.get("content-encoding")).toBe("gzip");
     expect(await told.text()).toBe("a".repeat(3000) + "b".repeat(3000) + "c".repeat(3000));
   });
@@ -73,7 +73,7 @@ describe("cascade()", () => {
       for (let i = 0; i < 40; i++) if (!response.write("z".repeat(100_000))) await once(response, "drain");
       response.end();
     };
-    const told = await get(cascade([gzip(lost, { level: 6 }), large]), "/", packed);
+    const told = await get(cascade([await gzip(lost, { level: 6 }), large]), "/", packed);
     expect([told.status, told.headers.get("content-encoding"), told.headers.get("vary")]).toEqual([200, null, null]);
     expect((await told.text()).length).toBe(4_000_000);
   });

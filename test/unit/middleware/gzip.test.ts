@@ -5,7 +5,7 @@ import { gzip } from "../../../src/middleware/wrappers.ts";
 import { listen } from "../../support/node-server.ts";
 
 async function get(app: NodeHandler, init: RequestInit = {}): Promise<Response> {
-  const { url } = await listen(gzip(app, { level: 6 }));
+  const { url } = await listen(await gzip(app, { level: 6 }));
   return await fetch(url, { ...init, headers: { "accept-encoding": "gzip" } });
 }
 
