@@ -3,6 +3,11 @@ import { defineConfig } from "vitest/config";
 /** Whole servers with their workers: these tests load the machine, and measure time. */
 const WORKERS = ["test/e2e/workers-*.test.ts", "test/e2e/{log,slow-log,status}.test.ts"] as const;
 
+/** Whole lives of apps by way of the command line, with npm: they start many processes one after the other. */
+const COMMANDS = [
+  "test/e2e/{background,create,examples,install,package,pid-file,privileges,reload-dev,request,site}.test.ts",
+] as const;
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,7 +24,16 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          exclude: [...WORKERS],
+          exclude: [...WORKERS, ...COMMANDS],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "commands",
+          include: [...COMMANDS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,

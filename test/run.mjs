@@ -48,6 +48,7 @@ try {
   if (!coreOnly) {
     await Promise.all([
       vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
+      vitest("commands", process.execPath, "commands", E2E_TIMEOUT),
       ...(allNodes ? [coreOnOthers(OTHER_NODES)] : []),
     ]);
     // They watch the clock, and load the machine by themselves.

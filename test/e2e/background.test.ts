@@ -61,7 +61,7 @@ async function pid(): Promise<number> {
 }
 
 describe("a server in the background", () => {
-  it.for(["fcgi", "fcgi_thread", "fcgi_fork"])("of the kind %s starts, tells, restarts and stops", async (kind) => {
+  it.for(["fcgi", "fcgi_fork"])("of the kind %s starts, tells, restarts and stops", async (kind) => {
     await configure({ kind });
     const started = await propylon("serve", "app.ini", "start");
     expect(started).toMatchObject({ code: 0, err: "" });
