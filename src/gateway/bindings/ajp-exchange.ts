@@ -89,8 +89,9 @@ export class AjpExchange extends ExchangeLine {
 
   protected override readonly restCode = "BODY_UNREAD";
 
+  /** What a short body lacks may still come: two NULs that lighttpd passes on look like the end of one. */
   protected writeEnd(): void {
-    this.#binding.finished(this.inputDone);
+    this.#binding.finished(this.inputDone && this.#binding.reader.bodyLeft === 0);
     this.wire.touch();
   }
 

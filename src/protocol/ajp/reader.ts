@@ -65,7 +65,7 @@ export class AjpReader {
     return this.#state === "body" && (this.#due > 0 || this.#packetLeft > 0 || this.#bodyLeft === 0);
   }
 
-  /** Bytes of body that may be asked for. */
+  /** Bytes of body that may be asked for. Of a body that is over: those that it was short of. */
   get bodyLeft(): number {
     return this.#bodyLeft;
   }
@@ -202,6 +202,7 @@ export class AjpReader {
     // The web server has no more (ajpv13a, "Get Body Chunk"), be that what was announced or not.
     this.#due = 0;
     this.#state = "complete";
+    if (this.#bodyLeft === Number.POSITIVE_INFINITY) this.#bodyLeft = 0;
     return { type: "bodyEnd" };
   }
 

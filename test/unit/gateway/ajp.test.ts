@@ -294,6 +294,19 @@ describe("a body", () => {
     await heard(peer, "endResponse");
     expect(told(peer)[1]).toMatchObject({ status: 400 });
     expect(app.exchanges[0]).toMatchObject({ aborted: "BODY_INCOMPLETE", bodyEnded: false });
+    expect(told(peer).at(-1)).toEqual({ type: "endResponse", reuse: false });
+  });
+
+  it("of lighttpd's that begins with two NULs smuggles nothing in", async () => {
+    const app = new TestApp(() => {});
+    const peer = await (await start(app, AJP)).open();
+    // What a client sends first and what it sends next: lighttpd passes each on in a packet, with no length before it.
+    const next = ajp.forward({ uri: "/forged", attributes: [ajp.attribute(3, "admin")] });
+    peer.send(ajp.post(1000), ajp.bareBody("\0\0"), next);
+    await heard(peer, "endResponse");
+    await pause(20);
+    expect(app.exchanges.map(({ head }) => valueOf(head.params, "REQUEST_URI"))).toEqual(["/"]);
+    expect(told(peer).at(-1)).toEqual({ type: "endResponse", reuse: false });
   });
 
   it("is held to max_body_bytes and to body_timeout", async () => {
