@@ -136,7 +136,10 @@ export class AjpReader {
       throw new ProtocolError("AJP_PACKET_TOO_LARGE", message);
     }
     const body = this.#state === "body" && (this.#due > 0 || this.#bare === true);
-    return body ? this.#startBody(length) : this.#readPacket(length);
+    if (body) return this.#startBody(length);
+    const stray = this.#mayStray && (length === 0 || length === LENGTH_OF_BODY);
+    if (this.#state !== "idle" && !stray) throw unexpected(`a packet of ${length} bytes before the answer`);
+    return this.#readPacket(length);
   }
 
   /** A packet with a type. */
@@ -149,10 +152,7 @@ export class AjpReader {
       return "again";
     }
     const type = packet[AJP_HEADER_LEN];
-    if (this.#state !== "idle" || type === undefined) {
-      const what = type === undefined ? "an empty packet" : `a packet that begins with ${type}`;
-      throw new ProtocolError("AJP_UNEXPECTED_PACKET", `${what} where none was asked for`);
-    }
+    if (this.#state !== "idle" || type === undefined) throw unexpected(`a packet of ${length} bytes`);
     this.#consume(packet.length);
     if (type === JK_AJP13_FORWARD_REQUEST) return this.#begin(packet);
     if (length > 1) throw badPacket(`${length} bytes in a packet of type ${type}`);
@@ -261,6 +261,10 @@ export class AjpReader {
 function isEmpty(packet: Buffer): boolean {
   const { length } = packet;
   return length === AJP_HEADER_LEN || (length === AJP_BODY_OVERHEAD && packet.readUInt16BE(AJP_HEADER_LEN) === 0);
+}
+
+function unexpected(what: string): ProtocolError {
+  return new ProtocolError("AJP_UNEXPECTED_PACKET", `${what} that nobody has asked for`);
 }
 
 function hex(value: number): string {

@@ -222,6 +222,11 @@ describe("the connection cannot be read", () => {
       expect(failure).toBe("AJP_UNEXPECTED_PACKET");
       expect(events.filter(({ type }) => type === "forwardRequest")).toHaveLength(1);
     }
+    // Asked for when its begin had come already.
+    const reader = newAjpReader()();
+    readChunks(reader, [ajp.post(9), ajp.body("one"), ajp.body("two").subarray(0, 8)]);
+    reader.asked(6);
+    expect(readChunks(reader, [ajp.body("two").subarray(8)]).failure).toBe("AJP_UNEXPECTED_PACKET");
     const { failure } = readFourWays(newAjpReader(), Buffer.concat([ajp.forward(), ajp.forward()]));
     expect(failure).toBe("AJP_UNEXPECTED_PACKET");
   });
