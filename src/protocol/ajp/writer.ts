@@ -34,16 +34,15 @@ export class AjpWriter {
 
   /** Whether the head can be sent: AJP13 has no second packet for what is left of one. */
   fits(head: AjpSendHeaders): boolean {
-    return encodeHead(head).length <= this.#packetSize;
+    return headLength(head) <= this.#packetSize;
   }
 
   /** @throws RangeError for a head that does not fit. */
   send(event: AjpResponseEvent): void {
     switch (event.type) {
       case "sendHeaders": {
-        const packet = encodeHead(event);
-        if (packet.length > this.#packetSize) throw new RangeError(`a head of ${packet.length} bytes`);
-        return this.#push(packet);
+        if (!this.fits(event)) throw new RangeError(`a head of ${headLength(event)} bytes`);
+        return this.#push(encodeHead(event));
       }
       case "sendBodyChunk":
         return this.#sendBody(event.content);
@@ -81,6 +80,20 @@ export class AjpWriter {
     this.#pieces.push(piece);
     this.pending += piece.length;
   }
+}
+
+/** Of its packet, which may be longer than any can be. */
+function headLength({ reason, headers }: AjpSendHeaders): number {
+  let length = AJP_HEADER_LEN + 1 + 2 + lengthOf(reason) + 2;
+  for (const [name, value] of headers) {
+    length += (responseHeaderCode.has(name.toLowerCase()) ? 2 : lengthOf(name)) + lengthOf(value);
+  }
+  return length;
+}
+
+/** With its length before it and its NUL behind. */
+function lengthOf(text: string): number {
+  return 2 + text.length + 1;
 }
 
 function encodeHead({ status, reason, headers }: AjpSendHeaders): Buffer {

@@ -97,6 +97,16 @@ describe("what the gateway writes", () => {
     const most = 8192 - 4 - 1 - 2 - 3 - 2 - 4 - 3;
     expect([writer.fits(head(most)), writer.fits(head(most + 1))]).toEqual([true, false]);
     expect(() => writer.send(head(most + 1))).toThrow(RangeError);
+    expect(writer.pending).toBe(0);
+    writer.send(head(most));
+    expect(writer.pending).toBe(8192);
+    const coded = { ...head(0), reason: "OK", headers: [["Location", "/"]] } as const;
+    writer.send(coded);
+    expect(writer.pending - 8192).toBe(4 + 1 + 2 + 5 + 2 + 2 + 4);
+    // Longer than the length of a packet can say, by one value and by many.
+    const largest = new AjpWriter(65_536);
+    const many = Array.from({ length: 9000 }, (): [string, string] => ["X", "x"]);
+    expect([largest.fits(head(70_000)), largest.fits({ ...head(0), headers: many })]).toEqual([false, false]);
   });
 
   it("asks, ends and answers CPING", () => {
