@@ -81,7 +81,7 @@ export function ajpVariables(request: AjpForwardRequest): Params {
   add("REQUEST_URI", query === undefined ? path : `${path}?${query}`);
   add("QUERY_STRING", query ?? "");
   add("SCRIPT_NAME", "");
-  add("PATH_INFO", path === request.reqUri ? canonicalPath(percentDecode(path)) : request.reqUri);
+  add("PATH_INFO", canonicalPath(path === request.reqUri ? percentDecode(path) : request.reqUri));
   add("SERVER_PROTOCOL", request.protocol);
   add("SERVER_NAME", request.serverName);
   add("SERVER_PORT", String(request.serverPort));
@@ -103,11 +103,13 @@ export function ajpVariables(request: AjpForwardRequest): Params {
   return slab.finish(block, next);
 }
 
+/** RFC 3986, and what browsers leave as it is: mod_proxy_ajp with `nocanon` passes that on. */
+const ENCODED = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]^|]|%[0-9A-Fa-f]{2})*$/;
+
 /**
- * mod_proxy_ajp and mod_jk encode the path, lighttpd sends it decoded. What may not stand in a URL, or is no escape, tells;
+ * mod_proxy_ajp and mod_jk encode the path, lighttpd sends it decoded. What does not stand in a URL, or is no escape, tells;
  * a decoded path that looks like an encoded one is taken for it.
  */
 function encodedPath(reqUri: string): string {
-  if (reqUri === "*") return reqUri;
-  return /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/.test(reqUri) ? reqUri : percentEncodePath(reqUri);
+  return reqUri === "*" || ENCODED.test(reqUri) ? reqUri : percentEncodePath(reqUri);
 }

@@ -473,7 +473,9 @@ describe("the variables", () => {
 
   it.each([
     ["mod_proxy_ajp", "/a%20b/%E2%98%83/x%2Fy", "/a%20b/%E2%98%83/x%2Fy", "/a b/\xe2\x98\x83/x/y"],
+    ["a browser", "/a%20b/x[1]|2^", "/a%20b/x[1]|2^", "/a b/x[1]|2^"],
     ["lighttpd", "/a b/\xe2\x98\x83/x/y", "/a%20b/%E2%98%83/x/y", "/a b/\xe2\x98\x83/x/y"],
+    ["lighttpd", "/a b<c>/../x[1]", "/a%20b%3Cc%3E/../x%5B1%5D", "/x[1]"],
     ["lighttpd", "/a?b#c%d", "/a%3Fb%23c%25d", "/a?b#c%d"],
     ["either", "/plain/path;v=1", "/plain/path;v=1", "/plain/path;v=1"],
     ["either", "*", "*", "*"],
