@@ -1,5 +1,6 @@
 /** One AJP13 request: its packets, the demand for its body, its end. */
 import { type HeadFields, headFields } from "../../cgi/head-fields.ts";
+import type { AbortCode } from "../../errors.ts";
 import type { ResponseEvent } from "../../exchange.ts";
 import { AJP_MAX_REQUESTED } from "../../protocol/ajp/constants.ts";
 import type { AjpReader } from "../../protocol/ajp/reader.ts";
@@ -21,7 +22,7 @@ export interface AjpLine {
 
 export class AjpExchange extends ExchangeLine {
   readonly #binding: AjpLine;
-  /** The app has taken bytes of the body before its answer was complete: it goes on reading after it. */
+  /** The app has taken bytes of the body before its answer was complete, and has not failed: it goes on reading. */
   #reads = false;
   /** The head did not fit: nothing more is heard of this answer. */
   #refused = false;
@@ -63,10 +64,16 @@ export class AjpExchange extends ExchangeLine {
     if (this.#refused && event.type !== "credit") return;
     if (event.type === "head" && !this.answered && !this.#fits(event.block))
       return this.#refuseHead(event.block.length);
+    if (event.type === "fail") this.#reads = false;
     super.send(event);
     if (event.type !== "credit") return;
     this.#reads ||= !this.answered;
     this.proceed();
+  }
+
+  override abort(code: AbortCode, status: number): void {
+    this.#reads = false;
+    super.abort(code, status);
   }
 
   protected writeHead(block: string): void {

@@ -285,6 +285,24 @@ describe("a body", () => {
     expect([app.exchanges[0]!.body, app.exchanges[0]!.bodyEnded]).toEqual(["abcdefghijkl", true]);
   });
 
+  it.each(["fails", "is abandoned"])("is not asked for any more when its app %s", async (end) => {
+    const app = new TestApp((exchange) => {
+      exchange.onEvent = (event) => {
+        if (event.type !== "body" || exchange.received < 6 || end !== "fails") return;
+        exchange.response.send({ type: "fail", status: 500 });
+      };
+    });
+    const peer = await (await start(app, { ...AJP, options: { maxBodyBytes: 8 } })).open();
+    peer.send(ajp.chunked());
+    await heard(peer, "getBodyChunk");
+    peer.send(ajp.body("abc"));
+    await heard(peer, "getBodyChunk", 2);
+    peer.send(ajp.body(end === "fails" ? "def" : "defghi"));
+    await heard(peer, "endResponse");
+    expect(types(peer)).toEqual([...["getBodyChunk", "getBodyChunk", "sendHeaders", "sendBodyChunk", "endResponse"]]);
+    expect(told(peer).at(-1)).toEqual({ type: "endResponse", reuse: false });
+  });
+
   it("that is announced and cut short is no complete one", async () => {
     const app = new TestApp(() => {});
     const peer = await (await start(app, AJP)).open();
