@@ -42,13 +42,20 @@ export interface RequestFlags {
 const SEND = { fastcgi: fastCgiRequest, scgi: scgiRequest, ajp: ajpRequest } as const;
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const EXIT_INTERRUPTED = 130;
+/** Of what a signal cannot call off: an app that loads or ends, standard input. Milliseconds. */
+const GRACE = 1000;
 const MAX_PORT = 65_535;
 const PORTS = { http: 80, https: 443 };
 
 /** Sets `process.exitCode`: 0, 4 or 5 after an answer, by its status, 1 without one, 2 for wrong usage. */
 export async function request(given: readonly string[], flags: RequestFlags): Promise<void> {
   const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
+  let impatient: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    if (interrupted.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    interrupted.abort();
+    impatient = setTimeout(() => process.exit(EXIT_INTERRUPTED), GRACE);
+  };
   for (const signal of SIGNALS) process.on(signal, interrupt);
   let loads = false;
   try {
@@ -63,6 +70,7 @@ export async function request(given: readonly string[], flags: RequestFlags): Pr
     process.exitCode = interrupted.signal.aborted ? EXIT_INTERRUPTED : exitCodeOf(error);
     if (!interrupted.signal.aborted) reportFailure(error, flags.verbose === true);
   } finally {
+    clearTimeout(impatient);
     for (const signal of SIGNALS) process.off(signal, interrupt);
   }
   // What the app has opened would keep the process; what is written has to leave first.
@@ -185,7 +193,7 @@ async function askServer(
   const send = SEND[protocol ?? said?.protocol ?? "fastcgi"];
   let answer: Answer;
   try {
-    answer = await send(target, { ...asked, secret: said?.secret });
+    answer = await send(target, { ...asked, secret: said?.secret && bytes(said.secret) });
   } catch (error) {
     if (asked.signal?.aborted === true) throw error;
     throw new Error(`${describeTarget(target)}: ${explain(error as Error)}`, { cause: error });

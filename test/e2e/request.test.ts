@@ -138,12 +138,25 @@ describe("a request to the app of a file", () => {
     expect(hangs).toMatchObject({ code: 1, err: expect.stringContaining("no answer in 300 ms") });
   });
 
-  it("leaves nothing behind, when it is interrupted too", async () => {
-    const child = spawn(process.execPath, [BIN, "request", "app.ini", "/hang"], { cwd: directory, stdio: "ignore" });
+  it.for([
+    ["while the app answers", ["app.ini", "/hang"]],
+    ["while the app loads", ["slow.ini", "/"]],
+    ["while standard input is read", ["app.ini", "/echo", "--data", "@-"]],
+  ] as const)("leaves nothing behind when it is interrupted %s", async ([, args]) => {
+    await writeFile(join(directory, "slow.js"), `${APP}\nawait new Promise(() => setInterval(() => {}, 1000));\n`);
+    await writeFile(join(directory, "slow.ini"), "[app:main]\nuse = call:./slow.js:makeApp\n");
+    const child = spawn(process.execPath, [BIN, "request", ...args], {
+      cwd: directory,
+      env: { ...process.env, TMPDIR: directory },
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
     await new Promise((resolve) => setTimeout(resolve, 1500));
     child.kill("SIGINT");
-    expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(130);
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith("propylon-request-"))).toEqual([]);
+    const late = setTimeout(() => child.kill("SIGKILL"), 5000);
+    expect(await ended).toBe(130);
+    clearTimeout(late);
+    expect((await readdir(directory)).filter((name) => name.startsWith("propylon-request-"))).toEqual([]);
   });
 });
 
@@ -163,6 +176,13 @@ describe("a request to a running server", () => {
     const thrown = await request(["/throw", ...where, "--protocol", protocol]);
     expect(thrown.code).toBe(5);
     expect(/thrown by the app/.test(thrown.err)).toBe(protocol === "fastcgi");
+  });
+
+  it("has the secret of the file, in any letters", async () => {
+    server = await SupervisedServer.start({ mode: "single", protocol: "ajp", server: { secret: "Schlüssel" } });
+    const where = ["--socket", (server.target as { path: string }).path];
+    expect((await request(["/x", ...where, "--protocol", "ajp"])).code).toBe(4);
+    expect(String((await request([server.file, "/x", ...where])).out)).toBe("hello GET /x\n");
   });
 
   it("says where nobody answers", async () => {
