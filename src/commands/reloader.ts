@@ -62,12 +62,12 @@ class Reloader {
     const server = this.#server;
     if (server === null) return 0;
     // A second one is for the server itself: it ends at once then.
-    for (const again of ["SIGINT", "SIGTERM"] as const) process.on(again, () => server.kill(again));
+    for (const again of ["SIGINT", "SIGTERM"] as const) process.on(again, () => insist(server, again));
     this.#ending = true;
     const ended = once(server, "exit");
     server.kill(name);
     const [code, killed] = (await ended) as [number | null, keyof typeof EXIT_CODES];
-    return code ?? EXIT_CODES[killed] ?? 1;
+    return code ?? EXIT_CODES[killed] ?? EXIT_CODES[name];
   }
 
   /** Other packages and hidden things; and what is no source, as soon as it is known to be a file. */
@@ -118,7 +118,7 @@ class Reloader {
       this.#ending = true;
       const gone = once(server, "exit");
       server.kill();
-      const impatient = setTimeout(() => server.kill(), GRACE);
+      const impatient = setTimeout(() => insist(server, "SIGTERM"), GRACE);
       await gone;
       clearTimeout(impatient);
     }
@@ -127,4 +127,10 @@ class Reloader {
     // Of what changed meanwhile nobody knows whether it was read before or after.
     if (this.#changed.size > 0) this.#timer = setTimeout(() => void this.#restart(), PAUSE);
   }
+}
+
+/** The signal that ends a server at once, unless code of its app never lets it hear of one. */
+function insist(server: ChildProcess, signal: keyof typeof EXIT_CODES): void {
+  server.kill(signal);
+  setTimeout(() => server.kill("SIGKILL"), GRACE).unref();
 }

@@ -20,7 +20,7 @@ let output: string;
 
 const write = async (name: string, content: string): Promise<void> => await writeFile(join(directory, name), content);
 const app = (word: string): string =>
-  `export const makeApp = (g, { more = "" }) => async (req, res) => { if (req.url === "/hang") return void res.write("x"); res.end("${word}" + more + " " + process.pid); };`;
+  `export const makeApp = (g, { more = "" }) => async (req, res) => { if (req.url === "/hang") return void res.write("x"); if (req.url === "/spin") for (;;); res.end("${word}" + more + " " + process.pid); };`;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "propylon-reload-"));
@@ -107,6 +107,25 @@ describe("serve --reload", () => {
     await configure("fcgi");
     await said(/Serving /);
     expect(await ask()).toMatch(/^three /);
+  });
+
+  it("starts anew, and ends at the second ^C, though the app hears of nothing in an endless loop", async () => {
+    await configure("fcgi");
+    await start();
+    const spin = async (): Promise<void> => {
+      void ask("/spin").catch(() => {});
+      await sleep(200);
+    };
+    await spin();
+    await write("lib/app.js", app("two"));
+    await said(/lib\/app\.js changed: starting anew[^]*Serving /);
+    expect(await ask()).toMatch(/^two /);
+    await spin();
+    const ended = once(server, "exit");
+    server.kill("SIGINT");
+    await sleep(200);
+    server.kill("SIGINT");
+    expect(await ended).toEqual([130, null]);
   });
 
   it("takes its server along when it is killed", async () => {
