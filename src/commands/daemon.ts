@@ -75,7 +75,12 @@ export class Daemon {
     const { timeout, say } = this.#options;
     const pid = servingPid(this.#pidFile);
     if (pid === null) return this.#notServed();
-    process.kill(pid, "SIGTERM");
+    try {
+      process.kill(pid, "SIGTERM");
+    } catch (error) {
+      // It has ended by itself meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
     for (const end = performance.now() + timeout; servingPid(this.#pidFile) === pid;) {
       if (performance.now() > end) {
         return this.#fail(`PID ${pid} still answers what it has in hand after ${timeout / 1000} s (--timeout)`);
