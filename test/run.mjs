@@ -44,12 +44,14 @@ try {
   reports = mkdtempSync(join("node_modules", ".tests-"));
   if (!coreOnly) installWebServers();
   must("npm", ["run", "build"]);
-  await vitest("core", process.execPath, "core", CORE_TIMEOUT);
+  await inTwoLanes([
+    async () => await vitest("core", process.execPath, "core", CORE_TIMEOUT),
+    ...(allNodes && !coreOnly ? OTHER_NODES : []).map((major) => async () => await coreOn(major)),
+  ]);
   if (!coreOnly) {
-    await Promise.all([
-      vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
-      vitest("commands", process.execPath, "commands", E2E_TIMEOUT),
-      ...(allNodes ? [coreOnOthers(OTHER_NODES)] : []),
+    await inTwoLanes([
+      async () => await vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
+      async () => await vitest("commands", process.execPath, "commands", E2E_TIMEOUT),
     ]);
     // They watch the clock, and load the machine by themselves.
     await vitest("workers", process.execPath, "workers", E2E_TIMEOUT);
@@ -92,8 +94,13 @@ async function vitest(title, node, project, timeout) {
   total.failed += counts.numFailedTests || (code === 0 ? 0 : 1);
 }
 
-async function coreOnOthers(majors) {
-  for (const major of majors) await coreOn(major);
+/** Two at a time: they wait for processes and sockets more than they compute. */
+async function inTwoLanes(tasks) {
+  const waiting = [...tasks];
+  const lane = async () => {
+    for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) await task();
+  };
+  await Promise.all([lane(), lane()]);
 }
 
 /** The npm package `node` brings the binary. A Node that cannot be had is a skip that nobody overlooks. */
