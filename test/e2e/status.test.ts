@@ -182,7 +182,7 @@ describe("propylon status", () => {
 
   it("that is badly configured keeps the server from starting", async () => {
     server = await SupervisedServer.start({ mode: "fork", server: { status_listen: "9000" } });
-    expect(server.output).toContain("CONFIG_BAD_VALUE: status_listen:");
+    expect(server.output).toMatch(/CONFIG_BAD_VALUE: .*app\.ini:\d+ \[server:main\] status_listen:/);
     expect(server.process.exitCode).toBe(2);
   });
 });
