@@ -3,11 +3,9 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { finished, pipeline } from "node:stream/promises";
 
-import { ajpRequest } from "../client/ajp-request.ts";
 import type { Answer } from "../client/answer.ts";
-import { fastCgiRequest } from "../client/fastcgi-request.ts";
 import type { ClientRequest } from "../client/request.ts";
-import { scgiRequest } from "../client/scgi-request.ts";
+import { SEND } from "../client/send.ts";
 import { type Target, describeTarget } from "../client/target.ts";
 import { findServer } from "../deploy/find-server.ts";
 import { startPrivately } from "../deploy/private-app.ts";
@@ -39,7 +37,6 @@ export interface RequestFlags {
   readonly verbose?: boolean;
 }
 
-const SEND = { fastcgi: fastCgiRequest, scgi: scgiRequest, ajp: ajpRequest } as const;
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const EXIT_INTERRUPTED = 130;
 /** Of what a signal cannot call off: an app that loads or ends, standard input. Milliseconds. */
@@ -174,7 +171,7 @@ async function askApp(
   const choice = { appName: appName ?? fragment, globalConf, mount, log: once };
   const app = await whileLoading("the app", async () => await startPrivately(path, choice));
   try {
-    return await show(await fastCgiRequest({ path: app.path }, asked), flags);
+    return await show(await SEND.fastcgi({ path: app.path }, asked), flags);
   } finally {
     await app.close();
   }

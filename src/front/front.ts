@@ -2,12 +2,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { ajpRequest } from "../client/ajp-request.ts";
 import type { Answer } from "../client/answer.ts";
 import { FastCgiClient } from "../client/fastcgi-client.ts";
-import { fastCgiRequest } from "../client/fastcgi-request.ts";
 import type { ClientRequest, ClientTimeouts } from "../client/request.ts";
-import { scgiRequest } from "../client/scgi-request.ts";
+import { SEND } from "../client/send.ts";
 import { describeTarget, type ConnectOptions, type Target } from "../client/target.ts";
 import { sendPage } from "./page.ts";
 import { place, variables, type FrontRequest } from "./variables.ts";
@@ -38,8 +36,6 @@ const NOT_PASSED = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-
-const SEND = { fastcgi: fastCgiRequest, scgi: scgiRequest, ajp: ajpRequest } as const;
 
 /** No connection could be made: nobody listens, or not for us. */
 const UNREACHABLE = new Set([
