@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config";
 
 /** Whole servers with their workers: these tests load the machine, and measure time. */
-const WORKERS = ["test/e2e/workers-*.test.ts", "test/e2e/{log,slow-log,status}.test.ts"] as const;
+const WORKERS = ["test/e2e/workers-{reload,faults}.test.ts", "test/e2e/status.test.ts"] as const;
+
+/** Most of their time is waiting: for what happens after half a minute, for time limits, for what must not happen. */
+const WAITING = ["test/e2e/{workers-endurance,log,slow-log}.test.ts"] as const;
 
 /** Whole lives of apps by way of the command line, with npm: they start many processes one after the other. */
 const COMMANDS = [
@@ -24,7 +27,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          exclude: [...WORKERS, ...COMMANDS],
+          exclude: [...WORKERS, ...WAITING, ...COMMANDS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
@@ -34,6 +37,15 @@ export default defineConfig({
         test: {
           name: "commands",
           include: [...COMMANDS],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "waiting",
+          include: [...WAITING],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,

@@ -44,12 +44,13 @@ try {
   reports = mkdtempSync(join("node_modules", ".tests-"));
   if (!coreOnly) installWebServers();
   must("npm", ["run", "build"]);
-  await inTwoLanes([
+  await inLanes(3, [
+    ...(coreOnly ? [] : [async () => await vitest("waiting", process.execPath, "waiting", E2E_TIMEOUT)]),
     async () => await vitest("core", process.execPath, "core", CORE_TIMEOUT),
     ...(allNodes && !coreOnly ? OTHER_NODES : []).map((major) => async () => await coreOn(major)),
   ]);
   if (!coreOnly) {
-    await inTwoLanes([
+    await inLanes(2, [
       async () => await vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
       async () => await vitest("commands", process.execPath, "commands", E2E_TIMEOUT),
     ]);
@@ -94,13 +95,13 @@ async function vitest(title, node, project, timeout) {
   total.failed += counts.numFailedTests || (code === 0 ? 0 : 1);
 }
 
-/** Two at a time: they wait for processes and sockets more than they compute. */
-async function inTwoLanes(tasks) {
+/** Some at a time: they wait for processes and sockets more than they compute. */
+async function inLanes(count, tasks) {
   const waiting = [...tasks];
   const lane = async () => {
     for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) await task();
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all(Array.from({ length: count }, lane));
 }
 
 /** The npm package `node` brings the binary. A Node that cannot be had is a skip that nobody overlooks. */

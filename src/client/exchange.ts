@@ -80,6 +80,7 @@ export class Exchange {
   #start(): void {
     const { signal } = this.#request;
     if (signal?.aborted === true) return this.#fail(asError(signal.reason));
+    if (this.#socket.destroyed) return this.#onClose();
     signal?.addEventListener("abort", this.#onAbort);
     this.#socket
       .on("data", this.#onData)

@@ -1,10 +1,10 @@
 /** Starts what a configuration file describes: its app behind its server. */
 import { resolve } from "node:path";
 
-import { ConfigError } from "../errors.ts";
 import { type LogLevel, type Logger, silentLogger } from "../log.ts";
 import { makeApp } from "./app-recipe.ts";
-import type { Context } from "./context.ts";
+import type { NodeHandler } from "../app/handler.ts";
+import { nodeHandler } from "../app/node-handler.ts";
 import { create, nameOf } from "./create.ts";
 import { type DescribedApp, describeApp } from "./described-app.ts";
 import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
@@ -14,7 +14,7 @@ import { type GatewayPlan, runAs } from "./plan.ts";
 import { checkPlan, withPlace } from "./plan-check.ts";
 import type { RunningServer } from "./gateway.ts";
 import type { StartGateway, StartServer } from "./servers.ts";
-import { warnOfRoot } from "../supervisor/surroundings.ts";
+import { enterSurroundings, warnOfRoot } from "../supervisor/surroundings.ts";
 import { startByRecipe } from "./configured-single.ts";
 import { type SupervisedServer, startSupervised } from "./supervised.ts";
 
@@ -41,8 +41,8 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
   const configuration = read(file, { ...options, log: reading });
   const { server, recipe, logging, surroundings } = configuration;
   const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
-  const plan = planOf(startServer, server, options);
-  if (plan === null) return await startForeign(startServer, configuration, log);
+  const plan = planOf(startServer, options);
+  if (plan === null) return await startForeign(startServer, configuration, { ...options, log });
   const work = { plan, recipe, logging, level: options.level ?? "info" };
   try {
     if (plan.mode === "single") {
@@ -66,7 +66,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
 export async function check(file: string, options: StartOptions = {}): Promise<string> {
   const log = sayingOnce(options.log ?? silentLogger);
   const { server, app, recipe, surroundings } = read(file, { ...options, log });
-  const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, server, options);
+  const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, options);
   try {
     if (plan !== null) checkPlan(plan);
   } catch (error) {
@@ -85,39 +85,59 @@ function read(file: string, options: StartOptions): Configuration {
 
 async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
   const { server, recipe, logging, surroundings } = read(file, options);
-  const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, server, options);
+  const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, options);
   if (plan === null || plan.mode === "single") {
     throw new Error(`${nameOf(server)} is another kind of server: that needs a restart`);
   }
   return { plan, recipe, logging, level: options.level ?? "info" };
 }
 
-/** Null for a server that takes a made app. @throws ConfigError CONFIG_NOT_SUPPORTED if it should have an account */
-function planOf(
-  startServer: StartServer | StartGateway,
-  server: Context,
-  { user, group }: StartOptions,
-): GatewayPlan | null {
-  if ("plan" in startServer) return runAs(startServer.plan, { user, group });
-  if (user === undefined && group === undefined) return null;
-  const message = `${nameOf(server)} binds when the app is loaded already, and cannot give up its rights between the two`;
-  throw new ConfigError("CONFIG_NOT_SUPPORTED", message, server.place);
+/** Null for a server that takes a made app. */
+function planOf(startServer: StartServer | StartGateway, { user, group }: StartOptions): GatewayPlan | null {
+  return "plan" in startServer ? runAs(startServer.plan, { user, group }) : null;
 }
 
-/** A server that is none of our gateways gets the app as it is. */
+/**
+ * A server that is none of our gateways gets the app as it is. Where the app has an account it gets one that stands in
+ * for the app: it has bound when the rights are given up and the app is loaded, and requests wait for that.
+ */
 async function startForeign(
   startServer: StartServer,
   { app, server, logging, surroundings }: Configuration,
-  log: Logger,
+  { user, group, log }: StartOptions & { readonly log: Logger },
 ): Promise<RunningServer> {
+  const where = nameOf(app);
+  const hasAccount = user !== undefined || group !== undefined;
+  const standIn = new StandIn();
+  const bound: unknown = hasAccount ? await startServer(standIn.handler, { where }) : null;
+  if (hasAccount) enterSurroundings({ user, group });
   const running = startLogging(logging, 0, log);
   try {
     const made = await create(app, surroundings);
-    return asRunning(await startServer(made, { where: nameOf(app) }), nameOf(server), running);
+    if (!hasAccount) return asRunning(await startServer(made, { where }), nameOf(server), running);
+    standIn.resolve(await nodeHandler(made, { where }));
+    return asRunning(bound, nameOf(server), running);
   } catch (error) {
-    await running.close();
+    standIn.reject(error);
+    await asRunning(bound, nameOf(server), running).close();
     throw error;
   }
+}
+
+/** An app that is not loaded yet: its requests wait. */
+class StandIn {
+  resolve!: (handler: NodeHandler) => void;
+  reject!: (error: unknown) => void;
+  readonly #loaded = new Promise<NodeHandler>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+
+  constructor() {
+    this.#loaded.catch(() => {});
+  }
+
+  readonly handler: NodeHandler = async (request, response) => (await this.#loaded)(request, response);
 }
 
 /** A file is gone through more than once, and a section as often as it is named: its warnings are said once. */

@@ -160,9 +160,6 @@ describe("a server in the background", () => {
     expect(await propylon("serve", "app.ini", "--server", "http", "--server-name", "x")).toMatchObject({
       ...{ code: 2, err: expect.stringContaining("cannot be used with option '--server-name") },
     });
-    expect(await propylon("serve", "app.ini", "--server", "http", "--user", "nobody")).toMatchObject({
-      ...{ code: 2, err: expect.stringContaining("cannot give up its rights") },
-    });
   });
 
   it("is needed for --log-file", async () => {

@@ -3,7 +3,8 @@ import { readFile, readlink, stat } from "node:fs/promises";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { type Mode, SupervisedServer } from "../support/supervised.ts";
+import { freePort } from "../support/front.ts";
+import { type Mode, SupervisedServer, sleep } from "../support/supervised.ts";
 
 const MODES: readonly Mode[] = ["thread", "fork"];
 const isRoot = process.getuid?.() === 0;
@@ -76,6 +77,40 @@ describe.skipIf(!isRoot)("started by root", () => {
     expect(status.get("Uid")).toMatch(new RegExp(`^${uid}\t`));
     expect(status.get("Gid")).toMatch(new RegExp(`^${gid}\t`));
     expect((await server.ask("/a")).status).toBe(200);
+  });
+
+  it("--user holds for a server that takes a loaded app too: it binds first, and requests wait for the app", async () => {
+    const port = await freePort();
+    const starting = SupervisedServer.start({
+      mode: "single",
+      app: { slow: 2000 },
+      args: ["--user", "www-data", "--server", "http"],
+      variables: [`port=${port}`],
+    });
+    let early: Response | undefined;
+    let asked = 0;
+    while (early === undefined) {
+      asked = Date.now();
+      early = await fetch(`http://127.0.0.1:${port}/home`).catch(async () => void (await sleep(50)));
+    }
+    expect(Date.now() - asked).toBeGreaterThan(1000);
+    expect(await early.text()).toMatch(/www-data www-data\n$/);
+    server = await starting;
+    expect(server.output).toContain(`Serving http://127.0.0.1:${port}/`);
+    const status = await statusOf(server.process.pid!);
+    expect(status.get("Uid")).toMatch(new RegExp(`^${await idOf("passwd", "www-data")}\t`));
+  });
+
+  it("an app that cannot be loaded ends such a server with its error", async () => {
+    const port = await freePort();
+    server = await SupervisedServer.start({
+      mode: "single",
+      app: { fail: "on purpose" },
+      args: ["--user", "www-data", "--server", "http"],
+      variables: [`port=${port}`],
+    });
+    expect(server.output).toContain("told to fail: on purpose");
+    expect(server.process.exitCode).toBe(1);
   });
 
   it("requests that come while an app without rights is loaded wait for it", async () => {

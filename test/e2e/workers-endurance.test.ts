@@ -188,7 +188,7 @@ describe("a long load", () => {
     const server = await start({ mode, protocol, server: POOL });
     const load = async (seconds: number): Promise<Footprint> => {
       const paths = ["/wait?n=1", "/download?n=300000", "/upload", "/throw-in-body", "/who"];
-      const busy = new BusyConnections(server.target, protocol, { count: 16, paths, perConnection: 50 });
+      const busy = new BusyConnections(server.target, protocol, { count: 16, paths, perConnection: 50, pause: 0 });
       await sleep(seconds * 1000);
       await busy.stop();
       await idle(server);

@@ -1,5 +1,5 @@
 /** What goes wrong in one worker, while 16 connections are busy: only what that worker had in hand may suffer. */
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 import { BusyConnections } from "../support/busy-connections.ts";
 import { type Mode, type Protocol, SupervisedServer, sleep, until } from "../support/supervised.ts";
@@ -9,14 +9,17 @@ const POOL = { pm: "static", maxChildren: WORKERS, maxThreads: WORKERS, concurre
 /** Detection is tested with a limit that a busy machine does not reach by itself. */
 const STALL = { stall_timeout: "2s", slowlog_timeout: "500ms" };
 
-let server: SupervisedServer | undefined;
-let busy: BusyConnections | undefined;
+type Finished = (stop: () => Promise<void>) => void;
 
-afterEach(async () => {
-  await busy?.stop();
-  await server?.stop();
-  busy = server = undefined;
-});
+/** It is stopped when its test is over: most of each test is waiting, which some do side by side. */
+async function start(
+  serving: Parameters<typeof SupervisedServer.start>[0],
+  onTestFinished: Finished,
+): Promise<SupervisedServer> {
+  const server = await SupervisedServer.start(serving);
+  onTestFinished(async () => void (await server.stop()));
+  return server;
+}
 
 interface Fault {
   readonly name: string;
@@ -71,18 +74,13 @@ describe("with 16 busy connections, a worker", () => {
     console.table(table);
   });
 
-  // Most of each case is waiting: two at a time.
   it.concurrent.for(cases)(
     "over %s in %s mode that %s takes only its own requests",
-    async ([protocol, mode, name, fault, outcome]) => {
-      const culprit = await SupervisedServer.start({ mode, protocol, server: { ...POOL, ...fault.options } });
+    async ([protocol, mode, name, fault, outcome], { onTestFinished }) => {
+      const culprit = await start({ mode, protocol, server: { ...POOL, ...fault.options } }, onTestFinished);
       const others = new BusyConnections(culprit.target, protocol);
-      try {
-        table.push({ fault: name, mode, protocol, ...(await harm(culprit, others, { mode, fault, outcome })) });
-      } finally {
-        await others.stop();
-        await culprit.stop();
-      }
+      onTestFinished(async () => await others.stop());
+      table.push({ fault: name, mode, protocol, ...(await harm(culprit, others, { mode, fault, outcome })) });
     },
   );
 
@@ -143,26 +141,32 @@ async function workersOf(server: SupervisedServer): Promise<Set<number>> {
   return new Set(workers.filter(({ state, suspect }) => state === "ready" && !suspect).map(({ id }) => id));
 }
 
-describe("threads that cannot be ended", () => {
-  it("are counted, and at max_zombies the gateway process is replaced, without a closed connection more", async () => {
-    server = await SupervisedServer.start({
-      mode: "thread",
-      protocol: "scgi",
-      server: { ...POOL, stall_timeout: "1s", slowlog_timeout: 0, max_zombies: 1, graceful_timeout: "4s" },
-    });
+describe.concurrent("threads that cannot be ended", () => {
+  it("are counted, and at max_zombies the gateway process is replaced, without a closed connection more", async ({
+    onTestFinished,
+  }) => {
+    const server = await start(
+      {
+        mode: "thread",
+        protocol: "scgi",
+        server: { ...POOL, stall_timeout: "1s", slowlog_timeout: 0, max_zombies: 1, graceful_timeout: "4s" },
+      },
+      onTestFinished,
+    );
     const [first] = await server.children();
-    busy = new BusyConnections(server.target, "scgi");
+    const busy = new BusyConnections(server.target, "scgi");
+    onTestFinished(async () => await busy.stop());
     await until(
-      () => busy!.answered > 100,
+      () => busy.answered > 100,
       () => "the connections to be busy",
     );
     expect(await server.try("/exec-sleep?n=60000")).toMatchObject({ status: 504 });
     await until(
       async () => {
-        const children = await server!.children();
+        const children = await server.children();
         return children.length === 1 && children[0] !== first;
       },
-      () => `another gateway process\n${server!.output}`,
+      () => `another gateway process\n${server.output}`,
     );
     await busy.stop();
     expect(server.output).toMatch(/asks to be replaced: .*max_zombies/);
@@ -171,10 +175,10 @@ describe("threads that cannot be ended", () => {
   });
 });
 
-describe("a thread", () => {
-  it("that was blocked for a while is given what waited for it", async () => {
+describe.concurrent("a thread", () => {
+  it("that was blocked for a while is given what waited for it", async ({ onTestFinished }) => {
     const pool = { pm: "static", maxThreads: 1, concurrency: 8, queue_timeout: "5s" };
-    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    const server = await start({ mode: "thread", server: pool }, onTestFinished);
     const blocked = server.ask("/work?n=900");
     await sleep(450);
     const begun = Date.now();
@@ -183,71 +187,82 @@ describe("a thread", () => {
     expect((await blocked).status).toBe(200);
   });
 
-  it("that blocks gives back an upload that it has not begun with", async () => {
+  it("that blocks gives back an upload that it has not begun with", async ({ onTestFinished }) => {
     const pool = { pm: "static", maxThreads: 1, concurrency: 8, stall_timeout: "1s", slowlog_timeout: 0 };
-    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    const server = await start({ mode: "thread", server: pool }, onTestFinished);
     const culprit = server.ask("/loop");
     const upload = server.ask("/upload", { method: "POST", body: Buffer.alloc(10_000, "u") });
     expect((await culprit).status).toBe(504);
     expect(await upload).toEqual({ status: 200, body: "10000\n" });
   });
 
-  it.for(PROTOCOLS)("over %s ends at once although an app has left bodies unread", async (protocol) => {
-    server = await SupervisedServer.start({ mode: "thread", protocol, server: { ...POOL, graceful_timeout: "15s" } });
-    for (let i = 0; i < 4; i++) {
-      const upload = server.ask("/leave-body", { method: "POST", body: Buffer.alloc(200_000, "u") });
-      expect(await upload).toEqual({ status: 200, body: "left\n" });
-    }
-    const begun = Date.now();
-    expect(await server.stop()).toBe(0);
-    expect(Date.now() - begun).toBeLessThan(8000);
-  });
+  it.for(PROTOCOLS)(
+    "over %s ends at once although an app has left bodies unread",
+    async (protocol, { onTestFinished }) => {
+      const server = await start(
+        { mode: "thread", protocol, server: { ...POOL, graceful_timeout: "15s" } },
+        onTestFinished,
+      );
+      for (let i = 0; i < 4; i++) {
+        const upload = server.ask("/leave-body", { method: "POST", body: Buffer.alloc(200_000, "u") });
+        expect(await upload).toEqual({ status: 200, body: "left\n" });
+      }
+      const begun = Date.now();
+      expect(await server.stop()).toBe(0);
+      expect(Date.now() - begun).toBeLessThan(8000);
+    },
+  );
 
-  it("is there although the pool is ondemand, where no request may wait for one", async () => {
+  it("is there although the pool is ondemand, where no request may wait for one", async ({ onTestFinished }) => {
     const pool = { pm: "ondemand", queue_limit: 0, idle_timeout: "1s", maxThreads: 2 };
-    server = await SupervisedServer.start({ mode: "thread", server: pool });
+    const server = await start({ mode: "thread", server: pool }, onTestFinished);
     expect((await server.ask("/wait?n=1")).status).toBe(200);
     await sleep(2500);
     expect((await server.ask("/wait?n=1")).status).toBe(200);
   });
 
-  it("tells what an app throws after its answer", async () => {
-    server = await SupervisedServer.start({ mode: "thread", server: POOL });
+  it("tells what an app throws after its answer", async ({ onTestFinished }) => {
+    const server = await start({ mode: "thread", server: POOL }, onTestFinished);
     expect(await server.ask("/throw-after-answer")).toEqual({ status: 200, body: "answered\n" });
     await server.said(/thrown after the answer/);
     expect((await server.who()).version).toBe("0");
   });
 });
 
-describe("a process with concurrency", () => {
-  it("lets the others wait, and answers 503 where no more may", async () => {
+describe.concurrent("a process with concurrency", () => {
+  it("lets the others wait, and answers 503 where no more may", async ({ onTestFinished }) => {
     const pool = { pm: "static", maxChildren: 1, concurrency: 1, queue_limit: 1 };
-    server = await SupervisedServer.start({ mode: "fork", server: pool });
+    const server = await start({ mode: "fork", server: pool }, onTestFinished);
     const begun = Date.now();
-    const replies = await Promise.all([1, 2, 3].map(async () => await server!.ask("/wait?n=400")));
+    const replies = await Promise.all([1, 2, 3].map(async () => await server.ask("/wait?n=400")));
     expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 503]);
     expect(Date.now() - begun).toBeGreaterThan(700);
     await until(
-      async () => (await server!.report()).counters["queueOverflows"] === 1,
+      async () => (await server.report()).counters["queueOverflows"] === 1,
       () => "the status to tell of it",
     );
   });
 });
 
-describe("workers that die soon after they were ready", () => {
-  it.for(["thread", "fork"] as const)("in %s mode are started again with a delay that grows", async (mode) => {
-    const pool = { pm: "static", maxChildren: 1, maxThreads: 1 };
-    server = await SupervisedServer.start({ mode, server: pool, app: { fail_after: 300 } });
-    await sleep(6000);
-    const deaths = server.output.match(/uncaughtException( in|:)/g)?.length ?? 0;
-    expect(deaths).toBeGreaterThan(1);
-    expect(deaths).toBeLessThan(9);
-  });
+describe.concurrent("workers that die soon after they were ready", () => {
+  it.for(["thread", "fork"] as const)(
+    "in %s mode are started again with a delay that grows",
+    async (mode, { onTestFinished }) => {
+      const pool = { pm: "static", maxChildren: 1, maxThreads: 1 };
+      const server = await start({ mode, server: pool, app: { fail_after: 300 } }, onTestFinished);
+      await sleep(6000);
+      const deaths = server.output.match(/uncaughtException( in|:)/g)?.length ?? 0;
+      expect(deaths).toBeGreaterThan(1);
+      expect(deaths).toBeLessThan(9);
+    },
+  );
 });
 
-describe("an app", () => {
-  it("in the forking mode that sends the supervisor messages of its own is not heard, and nothing comes of it", async () => {
-    server = await SupervisedServer.start({ mode: "fork", server: POOL });
+describe.concurrent("an app", () => {
+  it("in the forking mode that sends the supervisor messages of its own is not heard, and nothing comes of it", async ({
+    onTestFinished,
+  }) => {
+    const server = await start({ mode: "fork", server: POOL }, onTestFinished);
     const before = await server.children();
     expect(await server.ask("/babble")).toEqual({ status: 200, body: "babbled\n" });
     await server.said(/messages that are not propylon's/);
@@ -257,8 +272,8 @@ describe("an app", () => {
     expect(await server.stop()).toBe(0);
   });
 
-  it("has no such channel in a thread", async () => {
-    server = await SupervisedServer.start({ mode: "thread", server: POOL });
+  it("has no such channel in a thread", async ({ onTestFinished }) => {
+    const server = await start({ mode: "thread", server: POOL }, onTestFinished);
     expect((await server.ask("/babble")).status).toBe(500);
     await server.said(/process\.send is not a function/);
   });

@@ -2,7 +2,7 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 import { BusyConnections } from "../support/busy-connections.ts";
 import { type Front, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
@@ -16,64 +16,68 @@ const both = MODES.flatMap((mode) => PROTOCOLS.map((protocol): [Mode, Protocol] 
 /** GETs that take a while, downloads, and POSTs, which no front sends twice. */
 const PATHS = ["/wait?n=5", "/download?n=100000", "/upload"];
 
-let server: SupervisedServer | undefined;
-const fronts = new Map<ServerName, Front>();
+type Finished = (stop: () => Promise<void>) => void;
 
-afterEach(async () => {
-  await Promise.all([...fronts.values()].map(async (front) => await front.stop()));
-  fronts.clear();
-  await server?.stop();
-  server = undefined;
-});
+/** It is stopped when its test is over; many of the tests mostly wait, and do so side by side. */
+async function start(
+  serving: Parameters<typeof SupervisedServer.start>[0],
+  onTestFinished: Finished,
+): Promise<SupervisedServer> {
+  const server = await SupervisedServer.start(serving);
+  onTestFinished(async () => void (await server.stop()));
+  return server;
+}
 
-describe("a reload", () => {
-  it.concurrent.for(both)(
+describe.concurrent("a reload", () => {
+  it.for(both)(
     "in %s mode over %s, twenty times under load, fails no request",
     { timeout: 120_000 },
-    async ([mode, protocol]) => {
-      const reloaded = await SupervisedServer.start({
-        ...{ mode, protocol, transport: protocol === "scgi" ? "tcp" : "unix" },
-        // Kept connections are never silent here, and stay with the process that has them until then.
-        server: { pm: "static", maxThreads: 2, maxChildren: 2, graceful_timeout: "2m" },
-      });
-      const busy = new BusyConnections(reloaded.target, protocol, { paths: PATHS });
-      try {
-        for (let version = 1; version <= 20; version++) {
-          await reloaded.configure({ app: { version } });
-          await reloaded.reload();
-          // A process of the old generation may take a connection or two until it has heard of it.
-          await until(
-            async () => (await reloaded.who()).version === String(version),
-            () => `version ${version}`,
-          );
-        }
-        await busy.stop();
-        expect(busy.failures, reloaded.output.slice(-2000)).toEqual([]);
-        expect(busy.answered).toBeGreaterThan(200);
-        expect(reloaded.output).not.toMatch(/ error /);
-      } finally {
-        await busy.stop();
-        await reloaded.stop();
+    async ([mode, protocol], { onTestFinished }) => {
+      const server = await start(
+        {
+          ...{ mode, protocol, transport: protocol === "scgi" ? "tcp" : "unix" },
+          // Kept connections are never silent here, and stay with the process that has them until then.
+          server: { pm: "static", maxThreads: 2, maxChildren: 2, graceful_timeout: "2m" },
+        },
+        onTestFinished,
+      );
+      const busy = new BusyConnections(server.target, protocol, { paths: PATHS });
+      onTestFinished(async () => await busy.stop());
+      for (let version = 1; version <= 20; version++) {
+        await server.configure({ app: { version } });
+        await server.reload();
+        // A process of the old generation may take a connection or two until it has heard of it.
+        await until(
+          async () => (await server.who()).version === String(version),
+          () => `version ${version}`,
+        );
       }
+      await busy.stop();
+      expect(busy.failures, server.output.slice(-2000)).toEqual([]);
+      expect(busy.answered).toBeGreaterThan(200);
+      expect(server.output).not.toMatch(/ error /);
     },
   );
 
-  it.for(MODES)("in %s mode that cannot load the app leaves the old one serving and says why", async (mode) => {
-    server = await SupervisedServer.start({ mode, app: { version: 1 } });
-    await server.configure({ app: { version: 2, fail: "on purpose" } });
-    const from = server.output.length;
-    await server.reload();
-    expect(server.output.slice(from)).toMatch(/reload failed.*told to fail: on purpose/s);
-    expect((await server.who()).version).toBe("1");
-    await server.configure({ app: { version: 3 } });
-    await server.reload();
-    expect((await server.who()).version).toBe("3");
-  });
+  it.for(MODES)(
+    "in %s mode that cannot load the app leaves the old one serving and says why",
+    async (mode, { onTestFinished }) => {
+      const server = await start({ mode, app: { version: 1 } }, onTestFinished);
+      await server.configure({ app: { version: 2, fail: "on purpose" } });
+      const from = server.output.length;
+      await server.reload();
+      expect(server.output.slice(from)).toMatch(/reload failed.*told to fail: on purpose/s);
+      expect((await server.who()).version).toBe("1");
+      await server.configure({ app: { version: 3 } });
+      await server.reload();
+      expect((await server.who()).version).toBe("3");
+    },
+  );
 
   it.for(MODES)(
     "in %s mode of a broken configuration leaves the old one serving and names file and line",
-    async (mode) => {
-      server = await SupervisedServer.start({ mode, app: { version: 1 } });
+    async (mode, { onTestFinished }) => {
+      const server = await start({ mode, app: { version: 1 } }, onTestFinished);
       await server.configure({ server: { max_body_byte: 7 } });
       const from = server.output.length;
       await server.reload();
@@ -82,8 +86,8 @@ describe("a reload", () => {
     },
   );
 
-  it.for(MODES)("in %s mode changes to another address", async (mode) => {
-    server = await SupervisedServer.start({ mode });
+  it.for(MODES)("in %s mode changes to another address", async (mode, { onTestFinished }) => {
+    const server = await start({ mode }, onTestFinished);
     const path = join(server.directory, "other.sock");
     await server.configure({ socket: path });
     await server.reload();
@@ -92,17 +96,22 @@ describe("a reload", () => {
     expect(files).not.toContain("app.sock");
   });
 
-  it.for(MODES)("in %s mode to another backlog and other rights goes on with the socket, and says so", async (mode) => {
-    server = await SupervisedServer.start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } });
-    await server.configure({ server: { backlog: 7, socket_group: 0 }, app: { version: 1 } });
-    const from = server.output.length;
-    await server.reload();
-    expect(server.output.slice(from)).toMatch(/app\.sock is open: its backlog and rights change at a restart only/);
-    expect((await server.who()).version).toBe("1");
-  });
+  it.for(MODES)(
+    "in %s mode to another backlog and other rights goes on with the socket, and says so",
+    async (mode, { onTestFinished }) => {
+      const server = await start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } }, onTestFinished);
+      await server.configure({ server: { backlog: 7, socket_group: 0 }, app: { version: 1 } });
+      const from = server.output.length;
+      await server.reload();
+      expect(server.output.slice(from)).toMatch(/app\.sock is open: its backlog and rights change at a restart only/);
+      expect((await server.who()).version).toBe("1");
+    },
+  );
 
-  it("there and back again serves at the first address, though a request of the first is still in hand", async () => {
-    server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 1 } });
+  it("there and back again serves at the first address, though a request of the first is still in hand", async ({
+    onTestFinished,
+  }) => {
+    const server = await start({ mode: "fork", server: { pm: "static", maxChildren: 1 } }, onTestFinished);
     const slow = server.ask("/wait?n=3000");
     await sleep(200);
     await server.configure({ socket: join(server.directory, "other.sock") });
@@ -114,8 +123,8 @@ describe("a reload", () => {
     expect(await readdir(server.directory)).not.toContain("other.sock");
   });
 
-  it("asked for many times at once happens once more after the one that is under way", async () => {
-    server = await SupervisedServer.start({ mode: "fork", server: { pm: "static", maxChildren: 1 } });
+  it("asked for many times at once happens once more after the one that is under way", async ({ onTestFinished }) => {
+    const server = await start({ mode: "fork", server: { pm: "static", maxChildren: 1 } }, onTestFinished);
     server.signal("SIGHUP");
     await sleep(50);
     for (let i = 0; i < 6; i++) {
@@ -132,19 +141,22 @@ describe("recycling", () => {
   it.for(both)(
     "in %s mode over %s after maxRequests fails no request",
     { timeout: 60_000 },
-    async ([mode, protocol]) => {
-      server = await SupervisedServer.start({
-        ...{ mode, protocol },
-        server: { pm: "static", maxThreads: 2, maxChildren: 2, maxRequests: 150 },
-      });
+    async ([mode, protocol], { onTestFinished }) => {
+      const server = await start(
+        {
+          ...{ mode, protocol },
+          server: { pm: "static", maxThreads: 2, maxChildren: 2, maxRequests: 150 },
+        },
+        onTestFinished,
+      );
       const busy = new BusyConnections(server.target, protocol, { paths: PATHS, perConnection: 30 });
       const seen = new Set<string>();
       await until(
         async () => {
-          const { pid, thread } = await server!.who();
+          const { pid, thread } = await server.who();
           return seen.add(`${pid} ${thread}`).size > 6;
         },
-        () => `six workers to be replaced: ${[...seen].join(", ")}\n${server!.output}`,
+        () => `six workers to be replaced: ${[...seen].join(", ")}\n${server.output}`,
         50_000,
       );
       await busy.stop();
@@ -177,15 +189,18 @@ describe("behind nginx, lighttpd and Apache at a time,", () => {
   async function underLoad(
     [mode, transport]: [Mode, "unix" | "tcp"],
     { what, kept, pool = {}, change }: Changing,
+    onTestFinished: Finished,
   ): Promise<void> {
-    server = await SupervisedServer.start({
-      ...{ mode, transport },
-      server: { pm: "static", maxThreads: 2, maxChildren: 2, ...pool, access_log: "%(here)s/access.log" },
-    });
+    const access = { access_log: "%(here)s/access.log" };
+    const workers = { pm: "static", maxThreads: 2, maxChildren: 2 };
+    const server = await start({ mode, transport, server: { ...workers, ...pool, ...access } }, onTestFinished);
     const { target, directory } = server;
     const values = "path" in target ? { SOCKET: target.path } : { BACKEND_PORT: target.port };
+    const fronts = new Map<ServerName, Front>();
     for (const name of INSTALLED) {
-      fronts.set(name, await startWebServer({ name, config: configOf(name, transport, kept), values }));
+      const front = await startWebServer({ name, config: configOf(name, transport, kept), values });
+      onTestFinished(async () => await front.stop());
+      fronts.set(name, front);
     }
     const loads = [...fronts].map(([name, { url }]): [ServerName, HttpLoad] => [
       name,
@@ -206,21 +221,25 @@ describe("behind nginx, lighttpd and Apache at a time,", () => {
   const cases = MODES.flatMap((mode) =>
     (["unix", "tcp"] as const).map((transport): [Mode, "unix" | "tcp"] => [mode, transport]),
   );
-  it.for(cases)("twenty reloads in %s mode over %s fail no request", { timeout: 120_000 }, async (way, { skip }) => {
-    skip(INSTALLED.size < 3, "not all of the web servers are installed");
-    const change = async (changed: SupervisedServer): Promise<void> => {
-      for (let version = 1; version <= 20; version++) {
-        await changed.configure({ app: { version } });
-        await changed.reload();
-      }
-    };
-    await underLoad(way, { what: "20 reloads", kept: true, change });
-  });
+  it.for(cases)(
+    "twenty reloads in %s mode over %s fail no request",
+    { timeout: 120_000 },
+    async (way, { skip, onTestFinished }) => {
+      skip(INSTALLED.size < 3, "not all of the web servers are installed");
+      const change = async (changed: SupervisedServer): Promise<void> => {
+        for (let version = 1; version <= 20; version++) {
+          await changed.configure({ app: { version } });
+          await changed.reload();
+        }
+      };
+      await underLoad(way, { what: "20 reloads", kept: true, change }, onTestFinished);
+    },
+  );
 
   it.for(cases)(
     "twenty recycled workers in %s mode over %s fail no request",
     { timeout: 120_000 },
-    async (way, { skip }) => {
+    async (way, { skip, onTestFinished }) => {
       skip(INSTALLED.size < 3, "not all of the web servers are installed");
       const change = async (changed: SupervisedServer): Promise<void> => {
         await until(
@@ -229,36 +248,38 @@ describe("behind nginx, lighttpd and Apache at a time,", () => {
           90_000,
         );
       };
-      await underLoad(way, { what: "20 recycled", kept: false, pool: { maxRequests: 40 }, change });
+      await underLoad(way, { what: "20 recycled", kept: false, pool: { maxRequests: 40 }, change }, onTestFinished);
     },
   );
 });
 
-describe("signals", () => {
-  it.for(["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGTTIN"] as const)("%s while it starts does no harm", async (signal) => {
-    const starting = SupervisedServer.start({
-      mode: "fork",
-      app: { slow: 1500 },
-      whenBound: (early) => early.signal(signal),
-    });
-    server = await starting;
-    expect(server.output).toContain("Serving ");
-    expect(server.output).not.toContain("Debugger listening");
-    expect((await server.who()).version).toBe("0");
-  });
+describe.concurrent("signals", () => {
+  it.for(["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGTTIN"] as const)(
+    "%s while it starts does no harm",
+    async (signal, { onTestFinished }) => {
+      const whenBound = (early: SupervisedServer): void => early.signal(signal);
+      const server = await start({ mode: "fork", app: { slow: 1500 }, whenBound }, onTestFinished);
+      expect(server.output).toContain("Serving ");
+      expect(server.output).not.toContain("Debugger listening");
+      expect((await server.who()).version).toBe("0");
+    },
+  );
 
-  it.for(MODES)("SIGTERM while it starts in %s mode ends it and leaves no socket", async (mode) => {
-    server = await SupervisedServer.start({
-      mode,
-      app: { slow: 3000 },
-      whenBound: (server) => server.signal("SIGTERM"),
-    });
+  it.for(MODES)("SIGTERM while it starts in %s mode ends it and leaves no socket", async (mode, { onTestFinished }) => {
+    const server = await start(
+      {
+        mode,
+        app: { slow: 3000 },
+        whenBound: (server) => server.signal("SIGTERM"),
+      },
+      onTestFinished,
+    );
     expect(server.process.exitCode).toBe(143);
     expect((await readdir(server.directory)).filter((name) => name.includes(".sock"))).toEqual([]);
   });
 
-  it.for(MODES)("SIGTERM in %s mode lets what is in hand finish, and ends with 0", async (mode) => {
-    server = await SupervisedServer.start({ mode });
+  it.for(MODES)("SIGTERM in %s mode lets what is in hand finish, and ends with 0", async (mode, { onTestFinished }) => {
+    const server = await start({ mode }, onTestFinished);
     const slow = server.ask("/wait?n=1500");
     await sleep(300);
     const { directory } = server;
@@ -269,9 +290,11 @@ describe("signals", () => {
     expect(await stopped).toBe(0);
   });
 
-  it("SIGTERM just after a reload does not wait for the kept connections of the old processes", async () => {
+  it("SIGTERM just after a reload does not wait for the kept connections of the old processes", async ({
+    onTestFinished,
+  }) => {
     const pool = { pm: "static", maxChildren: 1, graceful_timeout: "20s" };
-    server = await SupervisedServer.start({ mode: "fork", server: pool });
+    const server = await start({ mode: "fork", server: pool }, onTestFinished);
     const busy = new BusyConnections(server.target, "fastcgi", { count: 4 });
     await until(
       () => busy.answered > 20,
@@ -286,8 +309,8 @@ describe("signals", () => {
     expect(Date.now() - begun).toBeLessThan(6000);
   });
 
-  it.for(MODES)("a second SIGTERM in %s mode ends everything at once", async (mode) => {
-    server = await SupervisedServer.start({ mode });
+  it.for(MODES)("a second SIGTERM in %s mode ends everything at once", async (mode, { onTestFinished }) => {
+    const server = await start({ mode }, onTestFinished);
     const slow = server.try("/wait?n=20000");
     await sleep(300);
     const children = await server.children();
@@ -301,11 +324,11 @@ describe("signals", () => {
     );
   });
 
-  it.for(MODES)("SIGTTIN and SIGTTOU in %s mode make one worker more or less", async (mode) => {
-    server = await SupervisedServer.start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } });
+  it.for(MODES)("SIGTTIN and SIGTTOU in %s mode make one worker more or less", async (mode, { onTestFinished }) => {
+    const server = await start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } }, onTestFinished);
     const workers = async (): Promise<number> => {
       const seen = new Set<string>();
-      const replies = await Promise.all(Array.from({ length: 24 }, async () => await server!.try("/wait?n=30")));
+      const replies = await Promise.all(Array.from({ length: 24 }, async () => await server.try("/wait?n=30")));
       for (const reply of replies) if ("body" in reply) seen.add(reply.body);
       return seen.size;
     };
@@ -313,53 +336,59 @@ describe("signals", () => {
     server.signal("SIGTTIN");
     await until(
       async () => (await workers()) === 2,
-      () => `two workers\n${server!.output}`,
+      () => `two workers\n${server.output}`,
     );
     server.signal("SIGTTOU");
     await until(
       async () => (await workers()) === 1,
-      () => `one worker\n${server!.output}`,
+      () => `one worker\n${server.output}`,
     );
   });
 });
 
-describe("a directory", () => {
-  it.for(["with two  spaces ", "été "])("called %s may have the socket in it", async (prefix) => {
-    server = await SupervisedServer.start({ mode: "fork", prefix });
+describe.concurrent("a directory", () => {
+  it.for(["with two  spaces ", "été "])("called %s may have the socket in it", async (prefix, { onTestFinished }) => {
+    const server = await start({ mode: "fork", prefix }, onTestFinished);
     expect((await server.who()).version).toBe("0");
   });
 });
 
-describe("an app that fails to load", () => {
-  it.for(MODES)("in %s mode ends serve with its error and is not started again", async (mode) => {
-    server = await SupervisedServer.start({ mode, app: { fail: "at once" } });
+describe.concurrent("an app that fails to load", () => {
+  it.for(MODES)("in %s mode ends serve with its error and is not started again", async (mode, { onTestFinished }) => {
+    const server = await start({ mode, app: { fail: "at once" } }, onTestFinished);
     expect(server.output).toContain("told to fail: at once");
     expect(server.process.exitCode).toBe(1);
     expect(await readdir(server.directory)).not.toContain("app.sock");
   });
 });
 
-describe("killing", () => {
-  it.for(MODES)("the supervisor of the %s mode ends its workers, once they have answered", async (mode) => {
-    server = await SupervisedServer.start({ mode });
-    const children = await server.children();
-    const slow = server.ask("/wait?n=1000");
-    await sleep(300);
-    server.signal("SIGKILL");
-    expect((await slow).status).toBe(200);
-    await until(
-      () => children.every((pid) => !alive(pid)),
-      () => "the processes to be gone",
-    );
-  });
+describe.concurrent("killing", () => {
+  it.for(MODES)(
+    "the supervisor of the %s mode ends its workers, once they have answered",
+    async (mode, { onTestFinished }) => {
+      const server = await start({ mode }, onTestFinished);
+      const children = await server.children();
+      const slow = server.ask("/wait?n=1000");
+      await sleep(300);
+      server.signal("SIGKILL");
+      expect((await slow).status).toBe(200);
+      await until(
+        () => children.every((pid) => !alive(pid)),
+        () => "the processes to be gone",
+      );
+    },
+  );
 });
 
-describe("a process that is blocked", () => {
-  it("goes after stall_timeout although its supervisor was killed", async () => {
-    server = await SupervisedServer.start({
-      mode: "fork",
-      server: { pm: "static", maxChildren: 1, stall_timeout: "3s", slowlog_timeout: 0 },
-    });
+describe.concurrent("a process that is blocked", () => {
+  it("goes after stall_timeout although its supervisor was killed", async ({ onTestFinished }) => {
+    const server = await start(
+      {
+        mode: "fork",
+        server: { pm: "static", maxChildren: 1, stall_timeout: "3s", slowlog_timeout: 0 },
+      },
+      onTestFinished,
+    );
     const [child] = await server.children();
     const blocked = server.try("/loop");
     await sleep(300);

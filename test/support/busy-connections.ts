@@ -1,6 +1,7 @@
 /** Connections that are kept busy while something goes wrong beside them, and what they saw of it. */
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Exchange } from "../../dist/client/exchange.js";
 import { FastCgiFraming } from "../../dist/client/fastcgi-framing.js";
@@ -22,20 +23,25 @@ export interface Failure {
 export class BusyConnections {
   answered = 0;
   readonly failures: Failure[] = [];
-  /** Kept connections that were closed on us with an answer outstanding, or instead of being kept. */
+  /** Kept connections that were closed on us, with an answer outstanding or without. */
   closed = 0;
   readonly #target: Target;
   readonly #paths: readonly string[];
+  readonly #pause: number;
   readonly #loops: Promise<void>[] = [];
   #running = true;
 
-  /** FastCGI connections are kept for `perConnection` requests; SCGI has one for each. Each asks for `paths` in turn. */
+  /**
+   * FastCGI connections are kept for `perConnection` requests; SCGI has one for each. Each asks for `paths` in turn, and
+   * rests for `pause` milliseconds between two: the machine has other things to do for a test.
+   */
   constructor(
     target: Target,
     protocol: Protocol,
-    { count = 16, paths = ["/wait?n=20"], perConnection = Number.POSITIVE_INFINITY } = {},
+    { count = 16, paths = ["/wait?n=20"], perConnection = Number.POSITIVE_INFINITY, pause = 25 } = {},
   ) {
     this.#target = target;
+    this.#pause = pause;
     this.#paths = paths;
     for (let i = 0; i < count; i++)
       this.#loops.push(protocol === "fastcgi" ? this.#kept(i, perConnection) : this.#single(i, protocol));
@@ -87,6 +93,11 @@ export class BusyConnections {
         socket?.destroy();
         socket = null;
       }
+      await sleep(this.#pause);
+      if (socket?.destroyed === true || socket?.readableEnded === true) {
+        if (this.#running) this.closed++;
+        socket = null;
+      }
     }
     socket?.destroy();
   }
@@ -100,6 +111,7 @@ export class BusyConnections {
       } catch (error) {
         this.#fail(error, "");
       }
+      await sleep(this.#pause);
     }
   }
 

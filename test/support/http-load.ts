@@ -1,5 +1,9 @@
 /** A steady load of HTTP requests through a web server, and what failed of it. */
 import { Agent, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Milliseconds between an answer and the next request of a loop: the machine has other things to do for a test. */
+const PAUSE = 25;
 
 /** Each request is told from the others by `id` in its query, so that one that a web server sends twice is known. */
 export class HttpLoad {
@@ -35,6 +39,7 @@ export class HttpLoad {
       const what = await this.#once(path);
       if (what === 200) this.answered++;
       else this.failures.push({ path, what });
+      await sleep(PAUSE);
     }
   }
 

@@ -39,6 +39,8 @@ interface Serving {
   readonly prefix?: string;
   /** More arguments of the command. */
   readonly args?: readonly string[];
+  /** `var=value`, for what the section of the server does not say. */
+  readonly variables?: readonly string[];
   /** Each of its processes may open so many (`ulimit -n`). */
   readonly descriptors?: number;
 }
@@ -173,6 +175,7 @@ export class SupervisedServer {
       "-v",
       ...(this.#serving.args ?? []),
       this.file,
+      ...(this.#serving.variables ?? []),
     ];
     const { descriptors } = this.#serving;
     if (descriptors !== undefined) command.unshift("sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`);

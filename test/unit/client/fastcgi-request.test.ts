@@ -2,6 +2,9 @@ import { once } from "node:events";
 import { buffer, text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, describe, it } from "vitest";
+import { Exchange } from "../../../src/client/exchange.ts";
+import { FastCgiFraming } from "../../../src/client/fastcgi-framing.ts";
+import { connect } from "../../../src/client/target.ts";
 import { fastCgiRequest } from "../../../src/client/fastcgi-request.ts";
 import { answer, decodePairs, isRequestEnd, rawResponder, record } from "./raw-responder.ts";
 
@@ -171,6 +174,17 @@ describe("a FastCGI request", () => {
     await expect(ask()).rejects.toMatchObject({ code: "FCGI_BAD_VERSION" });
     await expect(ask()).rejects.toMatchObject({ code: "FCGI_BAD_RECORD" });
     await expect(ask()).rejects.toMatchObject({ code: "FCGI_TRUNCATED" });
+  });
+
+  it("fails at once on a connection that was closed before, and says that it may be sent again", async () => {
+    const { port } = await rawResponder((_record, { socket }) => socket.destroy());
+    const socket = await connect({ port });
+    socket.destroy();
+    await once(socket, "close");
+    const request = { params: GET };
+    const exchange = new Exchange(socket, new FastCgiFraming(request, true), request, true, () => {});
+    await expect(exchange.answer).rejects.toMatchObject({ code: "ECONNRESET" });
+    expect(exchange.lost).toBe(true);
   });
 
   it("passes the system's error on when nobody listens", async () => {
