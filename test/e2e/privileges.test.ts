@@ -91,7 +91,8 @@ describe.skipIf(!isRoot)("started by root", () => {
     let asked = 0;
     while (early === undefined) {
       asked = Date.now();
-      early = await fetch(`http://127.0.0.1:${port}/home`).catch(async () => void (await sleep(50)));
+      early = await fetch(`http://127.0.0.1:${port}/home`).catch(() => undefined);
+      await sleep(50);
     }
     expect(Date.now() - asked).toBeGreaterThan(1000);
     expect(await early.text()).toMatch(/www-data www-data\n$/);
