@@ -2,11 +2,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { type ServerChoice, pidFileOf } from "../deploy/described-server.ts";
-import { servingPid } from "../deploy/pid-file.ts";
+import { removePidFileOf, servingPid } from "../deploy/pid-file.ts";
 import { escapeControls } from "../log.ts";
 
 /** One server, by the words of the command line. */
@@ -22,7 +23,9 @@ export interface DaemonOptions extends ServerChoice {
   readonly say: (line: string) => void;
 }
 
-/** How often a start or a stop is looked at. Milliseconds. */
+/** Of the process in the background: it writes to it when it serves. */
+const READY_FD = 3;
+/** How often a stop is looked at. Milliseconds. */
 const LOOK = 50;
 /** Of the log, shown where a start fails. Bytes. */
 const MAX_SHOWN = 16_384;
@@ -50,24 +53,26 @@ export class Daemon {
     const log = this.#openLog();
     const from = fstatSync(log).size;
     const script = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
-    const child = spawn(process.execPath, [script, "serve", ...args, "--pid-file", this.#pidFile], {
+    const own = ["--pid-file", this.#pidFile, "--ready-fd", String(READY_FD)];
+    const child = spawn(process.execPath, [script, "serve", ...args, ...own], {
       detached: true,
-      stdio: ["ignore", log, log],
+      stdio: ["ignore", log, log, "pipe"],
     });
     closeSync(log);
-    let ended: string | null = null;
-    child.on("error", (error) => (ended = error.message));
-    child.on("exit", (code, signal) => (ended = signal ?? `exit code ${code}`));
-    while (ended === null) {
-      if (servingPid(this.#pidFile) === child.pid) {
-        say(`${file} is served in PID ${child.pid}; its log is ${this.#logFile}`);
-        child.unref();
-        return 0;
-      }
-      await sleep(LOOK);
+    const ready = child.stdio[READY_FD] as Readable;
+    const ended = await new Promise<string | null>((resolve) => {
+      ready.once("data", () => resolve(null));
+      child.on("error", (error) => resolve(error.message));
+      child.on("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    });
+    ready.destroy();
+    child.unref();
+    if (ended === null) {
+      say(`${file} is served in PID ${child.pid}; its log is ${this.#logFile}`);
+      return 0;
     }
     process.stderr.write(escapeControls(tail(this.#logFile, from)));
-    return this.#fail(`${file} is not served (${ended as string}); the log is ${this.#logFile}`);
+    return this.#fail(`${file} is not served (${ended}); the log is ${this.#logFile}`);
   }
 
   /** Resolves when it has answered what it had in hand and is gone. */
@@ -87,6 +92,7 @@ export class Daemon {
       }
       await sleep(LOOK);
     }
+    removePidFileOf(pid, this.#pidFile);
     say(`PID ${pid} is stopped`);
     return 0;
   }

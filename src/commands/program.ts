@@ -173,6 +173,7 @@ export function createProgram(): Command {
       ).conflicts(["check", "daemon"]),
     )
     .addOption(new Option("--watched", "by --reload").hideHelp())
+    .addOption(new Option("--ready-fd <FD>", "by start").hideHelp())
     .option("--daemon", "the same as start")
     .option("--pid-file <PATH>", "file with its process id while it serves (background: FILE.pid, or its pid_file)")
     .option("--log-file <PATH>", "what it writes in the background is appended to it (default: FILE.log)")

@@ -1,4 +1,6 @@
 /** `propylon serve`: starts the server that a file configures, here or in the background. */
+import { closeSync, writeSync } from "node:fs";
+
 import { PidFile } from "../deploy/pid-file.ts";
 import { sourcesOf } from "../deploy/sources.ts";
 import { type StartOptions, check, start } from "../deploy/start.ts";
@@ -23,6 +25,8 @@ export interface ServeFlags {
   readonly timeout: string;
   readonly check?: boolean;
   readonly reload?: boolean;
+  /** Descriptor of who started it: it is written to, and closed, when it serves. */
+  readonly readyFd?: string;
   /** By `--reload`, which is gone when the line to it is. */
   readonly watched?: boolean;
   readonly quiet?: boolean;
@@ -93,12 +97,25 @@ async function inForeground(target: string, variables: readonly string[], flags:
   }
   const pid = pidFile === undefined ? null : new PidFile(pidFile);
   const started = awaitStart(log);
-  const running = await whileLoading("the app", async () => await start(file, options));
+  // With the rights that are given up then it may not be possible any more.
+  const onBound = (): void => pid?.publish();
+  const running = await whileLoading("the app", async () => await start(file, { ...options, onBound }));
   endWith(running, log);
   pid?.publish();
   // For servers that cannot be reloaded, such as the single mode, the signal keeps the system's meaning.
   if (started()) process.kill(process.pid, "SIGHUP");
   say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
+  if (flags.readyFd !== undefined) tellReady(Number(flags.readyFd));
+}
+
+/** Whoever waited for it may be gone. */
+function tellReady(descriptor: number): void {
+  try {
+    writeSync(descriptor, "ready\n");
+    closeSync(descriptor);
+  } catch {
+    // It serves all the same.
+  }
 }
 
 /** What of a file is served, and how. */

@@ -7,16 +7,18 @@ import type { GatewayWork } from "./gateway-work.ts";
 import { type RunningLogging, startLogging } from "./logging.ts";
 import { startSingle } from "./single-service.ts";
 
-/**
- * Resolves when it serves. Its loggers open their files with the rights of the app.
- *
- * @param reading hears of what has no effect in the configuration
- * @throws as `startSingle`
- */
+interface SingleOptions {
+  readonly log: Logger;
+  /** Hears of what has no effect in the configuration. Default: `log`. */
+  readonly reading?: Logger;
+  /** As in `startSingle`. */
+  readonly onBound?: (() => void) | undefined;
+}
+
+/** Resolves when it serves. Its loggers open their files with the rights of the app. @throws as `startSingle` */
 export async function startByRecipe(
   { plan, recipe, logging }: GatewayWork,
-  log: Logger,
-  reading: Logger = log,
+  { log, reading = log, onBound }: SingleOptions,
 ): Promise<RunningServer> {
   let loggers: RunningLogging | null = null;
   const load = async (): Promise<AppHandler> => {
@@ -25,7 +27,7 @@ export async function startByRecipe(
   };
   const close = async (): Promise<void> => await loggers?.close();
   try {
-    const running = await startSingle(plan, load, log);
+    const running = await startSingle(plan, load, { log, onBound });
     return {
       where: running.where,
       close: async () => {

@@ -15,6 +15,7 @@ export class PidFile {
   /** Written first, so that nobody reads half a number, and that a fault is known before the server starts. */
   readonly #temporary: string;
   readonly #release = (): void => this.release();
+  #published = false;
 
   /**
    * Prepares the file and leaves what is there as it is. A relative path is relative to the working directory.
@@ -37,11 +38,12 @@ export class PidFile {
 
   /**
    * From now on it is there, until `release` or the end of this process. Of two servers that start at the same time one
-   * gets it: a link takes no name that is taken.
+   * gets it: a link takes no name that is taken. Once more it does nothing.
    *
    * @throws as the constructor
    */
   publish(): void {
+    if (this.#published) return;
     this.#attempt(() => {
       while (!this.#link()) {
         this.#refuseAnother();
@@ -49,6 +51,7 @@ export class PidFile {
       }
       rmSync(this.#temporary);
     });
+    this.#published = true;
   }
 
   /** Removes the file unless it is another's by now. Never throws. */
@@ -88,6 +91,11 @@ export class PidFile {
       throw new ConfigError("CONFIG_BAD_VALUE", message, { key: "pid_file" }, { cause: error });
     }
   }
+}
+
+/** Removes the file of a server that is gone, and had no right to do so. @throws Error of the file system */
+export function removePidFileOf(pid: number, path: string): void {
+  if (pidIn(path) === pid) rmSync(path);
 }
 
 /** The server that a pid file names, if it lives. @throws for a file that cannot be read */

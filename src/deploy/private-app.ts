@@ -47,7 +47,7 @@ export async function startPrivately(
     const aid = { log, placeOf: () => app.place };
     const kind = { protocol: "fastcgi", mode: "single", listen: { path } } as const;
     const plan = readPlan(kind, app.globalConf, mount === undefined ? {} : { mount }, aid);
-    const running = await startByRecipe({ plan, recipe, logging, level: "warn" }, log);
+    const running = await startByRecipe({ plan, recipe, logging, level: "warn" }, { log });
     const close = async (): Promise<void> => {
       await running.close();
       remove();

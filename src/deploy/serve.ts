@@ -64,7 +64,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer | Supe
   const placeOf = (key?: string): ConfigPlace => (key !== undefined && key in conf ? { key: nameOf(key) } : {});
   const plan = readPlan({ protocol, mode }, {}, conf, { log, placeOf });
   const recipe = recipeOf(app, relativeTo);
-  if (mode === "single") return await startSingle(plan, async () => await makeApp(recipe, log), log);
+  if (mode === "single") return await startSingle(plan, async () => await makeApp(recipe, log), { log });
   const work = (): GatewayWork => ({
     ...{ plan, level, logging: null },
     recipe: recipeOf(app, relativeTo),

@@ -25,7 +25,7 @@ export function gatewayServer(kind: GatewayKind): ServerFactory {
         const message = `an app that is made already cannot cross to ${plan.mode}; start it by its name, with serve()`;
         throw new ConfigError("CONFIG_NOT_SUPPORTED", message, aid.placeOf());
       }
-      return await startSingle(plan, async () => await adaptApp(app, { where }), aid.log);
+      return await startSingle(plan, async () => await adaptApp(app, { where }), { log: aid.log });
     };
     return Object.assign(start, { plan });
   };

@@ -12,14 +12,14 @@ import { type OpenGateway, type RunningServer, appDispatcher, closeGateway, open
 /**
  * Loads the app, then listens. Where the app has an account or a directory of its own it is the other way round: the
  * socket is bound with the rights that the process was started with, these are given up, and the requests that come
- * meanwhile wait for the app, as in a queue of threads.
+ * meanwhile wait for the app, as in a queue of threads. `onBound` is called between the two.
  *
  * @throws ConfigError, ListenError; what `load` throws
  */
 export async function startSingle(
   plan: GatewayPlan,
   load: () => Promise<AppHandler>,
-  log: Logger,
+  { log, onBound }: { readonly log: Logger; readonly onBound?: (() => void) | undefined },
 ): Promise<RunningServer> {
   const { user, group, chdir, processUmask: umask } = plan.settings.process;
   const asIs = [user, group, chdir, umask].every((value) => value === undefined);
@@ -39,7 +39,10 @@ export async function startSingle(
       { dispatch: (head, response) => app!.dispatch(head, response) },
       { concurrency: 0, queueLimit, queueTimeout },
     );
-    const bound = (): void => enterSurroundings({ user, group, chdir, umask });
+    const bound = (): void => {
+      onBound?.();
+      enterSurroundings({ user, group, chdir, umask });
+    };
     gateway = await openGateway(plan, { dispatcher, address: plan.address, log, bound });
     try {
       app = await loadApp();

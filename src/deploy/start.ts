@@ -25,6 +25,8 @@ export interface StartOptions extends ServerChoice {
   readonly user?: string | undefined;
   /** Its group. */
   readonly group?: string | undefined;
+  /** Called when the socket is bound, before this process gives up its rights. Not called where it does not. */
+  readonly onBound?: (() => void) | undefined;
   /** What processes and threads of the server log by themselves. Default "info". */
   readonly level?: LogLevel | undefined;
 }
@@ -47,7 +49,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
   try {
     if (plan.mode === "single") {
       warnOfRoot(plan.settings.process.user, log);
-      return await startByRecipe(work, log, reading);
+      return await startByRecipe(work, { log, reading, onBound: options.onBound });
     }
     const path = resolve(surroundings.relativeTo, file);
     return await startSupervised(work, async () => await reread(file, options), log, path);
@@ -104,13 +106,16 @@ function planOf(startServer: StartServer | StartGateway, { user, group }: StartO
 async function startForeign(
   startServer: StartServer,
   { app, server, logging, surroundings }: Configuration,
-  { user, group, log }: StartOptions & { readonly log: Logger },
+  { user, group, log, onBound }: StartOptions & { readonly log: Logger },
 ): Promise<RunningServer> {
   const where = nameOf(app);
   const hasAccount = user !== undefined || group !== undefined;
   const standIn = new StandIn();
   const bound: unknown = hasAccount ? await startServer(standIn.handler, { where }) : null;
-  if (hasAccount) enterSurroundings({ user, group });
+  if (hasAccount) {
+    onBound?.();
+    enterSurroundings({ user, group });
+  }
   const running = startLogging(logging, 0, log);
   try {
     const made = await create(app, surroundings);

@@ -1,7 +1,7 @@
 /** `propylon serve FILE start|stop|restart|status`, and `--check`. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -139,6 +139,22 @@ describe("a server in the background", () => {
     expect(await readdir(directory)).toContain("mine.pid");
     expect((await propylon("serve", "app.ini", "stop", "--pid-file", "mine.pid")).code).toBe(0);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "has a pid file where only root may write, though its app is not root",
+    async () => {
+      await chmod(directory, 0o755);
+      await configure({ app: "slow = 1000\n", server: "user = www-data\n" });
+      const begun = Date.now();
+      expect(await propylon("serve", "app.ini", "start")).toMatchObject({ code: 0, err: "" });
+      expect(Date.now() - begun).toBeGreaterThan(1000);
+      expect(await ask("/home")).toMatch(/www-data www-data$/);
+      expect((await propylon("serve", "app.ini", "status")).code).toBe(0);
+      expect((await propylon("serve", "app.ini", "restart")).code).toBe(0);
+      expect((await propylon("serve", "app.ini", "stop")).code).toBe(0);
+      expect((await readdir(directory)).filter((name) => name.includes("pid"))).toEqual([]);
+    },
+  );
 
   it("is of the type that --server says, where the command line says, whatever the file has", async () => {
     await configure({ kind: "fcgi_fork", server: "pid_file = %(here)s/other.pid\n" });
