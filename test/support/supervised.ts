@@ -13,12 +13,13 @@ import { scgiRequest } from "../../dist/client/scgi-request.js";
 import type { StatusReport } from "../../dist/report.js";
 import { fetchStatus } from "../../dist/status/client.js";
 import { freePort } from "./front.ts";
+import type { NetworkHost } from "./network.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export type Mode = "thread" | "fork";
 export type Protocol = "fastcgi" | "scgi" | "ajp";
-export type Target = { readonly path: string } | { readonly port: number };
+export type Target = { readonly path: string } | { readonly host?: string; readonly port: number };
 
 export interface Reply {
   readonly status: number;
@@ -41,6 +42,8 @@ interface Serving {
   readonly args?: readonly string[];
   /** `var=value`, for what the section of the server does not say. */
   readonly variables?: readonly string[];
+  /** Where it runs; over TCP then. Default: here. */
+  readonly host?: NetworkHost;
   /** Each of its processes may open so many (`ulimit -n`). */
   readonly descriptors?: number;
 }
@@ -69,7 +72,7 @@ export class SupervisedServer {
     await chmod(directory, 0o755);
     await cp(join(ROOT, "test/support/apps/faulty.js"), join(directory, "faulty.js"));
     await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
-    const target = serving.transport === "tcp" ? { port: await freePort() } : { path: join(directory, "app.sock") };
+    const target = await targetOf(serving, directory);
     const server = new SupervisedServer(directory, target, serving);
     await server.configure();
     await server.#launch();
@@ -90,7 +93,7 @@ export class SupervisedServer {
     const listen =
       "path" in this.target
         ? `socket = ${changes.socket ?? this.target.path}\nsocket_mode = 0666`
-        : `port = ${this.target.port}`;
+        : `port = ${this.target.port}\n${this.target.host === undefined ? "" : `host = ${this.target.host}`}`;
     const lines = (options: Readonly<Record<string, string | number>>): string =>
       Object.entries(options)
         .map(([key, value]) => `${key} = ${value}\n`)
@@ -177,7 +180,8 @@ export class SupervisedServer {
       this.file,
       ...(this.#serving.variables ?? []),
     ];
-    const { descriptors } = this.#serving;
+    const { descriptors, host } = this.#serving;
+    if (host !== undefined) command.unshift("ip", "netns", "exec", host.name);
     if (descriptors !== undefined) command.unshift("sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`);
     const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
@@ -197,6 +201,11 @@ export class SupervisedServer {
       () => `the server to start:\n${this.output}`,
     );
   }
+}
+
+async function targetOf({ host, transport }: Serving, directory: string): Promise<Target> {
+  if (host !== undefined) return { host: host.address, port: 6500 };
+  return transport === "tcp" ? { port: await freePort() } : { path: join(directory, "app.sock") };
 }
 
 export function variables(path: string, method = "GET", length = 0): [string, string][] {
