@@ -138,7 +138,7 @@ const APACHE_MODULES = [
     "http2",
   ],
   ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
-  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "fastcgi"],
+  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "jk", "fastcgi"],
 ];
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];
@@ -159,6 +159,9 @@ async function apacheScaffold({ example, scratch, errorLog }) {
       if (await exists(file)) lines.push(`LoadModule ${module}_module "${file}"`);
     }
   }
+  // As Debian's own jk.conf has them.
+  lines.push("<IfModule jk_module>", `JkShmFile "${join(scratch, "jk-status")}"`);
+  lines.push(`JkLogFile "${join(scratch, "mod_jk.log")}"`, "</IfModule>");
   // One process: an example is visited by one browser.
   lines.push("<IfModule mpm_event_module>", "StartServers 1", "MinSpareThreads 1", "</IfModule>");
   return `${lines.join("\n")}\nInclude "${example}"\n`;

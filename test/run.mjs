@@ -18,7 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
@@ -29,8 +29,11 @@ const { CI } = process.env;
 const allNodes = (CI !== undefined && CI !== "" && CI !== "false") || process.argv.includes("--all-nodes");
 const coreOnly = process.argv.includes("--core");
 
-/** Debian package, and the program by which it shows. */
-const PACKAGES = { apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" };
+/** Debian package, and the program or the file by which it shows. */
+const PACKAGES = {
+  ...{ apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" },
+  "libapache2-mod-jk": "/usr/lib/apache2/modules/mod_jk.so",
+};
 /** Majors beside the one that runs this file, as the npm package `node` has them. */
 const OTHER_NODES = [22, 24, 26].filter((major) => major !== Number(process.versions.node.split(".")[0]));
 /** A Node that hangs is a failure, not a pause. */
@@ -137,6 +140,7 @@ function installWebServers() {
 }
 
 function installed(program) {
+  if (isAbsolute(program)) return existsSync(program);
   const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
   return directories.some((directory) => {
     try {

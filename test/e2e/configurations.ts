@@ -13,6 +13,8 @@ export interface Configuration {
   readonly prefix: "" | "/james";
   /** The gateway's `mount` option: what the web server cannot say by itself has to be configured. */
   readonly mount: "auto" | "/james";
+  /** The module of the web server, where it is not the one that the protocol's name says. */
+  readonly connector?: "mod_jk";
   /** The one of the example, where it has one. */
   readonly secret?: string;
   readonly file: string;
@@ -50,6 +52,10 @@ function* all(): Generator<Configuration> {
   yield {
     ...{ title: "nginx fastcgi tcp, connections kept, /", server: "nginx", protocol: "fastcgi", transport: "tcp" },
     ...{ prefix: "", mount: "auto", file: example("examples/nginx/fastcgi-tcp-kept.conf") },
+  };
+  yield {
+    ...{ title: "apache ajp tcp, mod_jk, /", server: "apache", protocol: "ajp", transport: "tcp", connector: "mod_jk" },
+    ...{ prefix: "", mount: "auto", secret: "change-this", file: example("apache-examples/mod_jk-tcp.conf") },
   };
 }
 

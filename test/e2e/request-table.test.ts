@@ -43,7 +43,9 @@ beforeAll(async () => {
 afterAll(() => backends.stop());
 
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
-const IN_ONE_THREAD = CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === ""));
+const IN_ONE_THREAD = CONFIGURATIONS.filter(
+  ({ transport, prefix, connector }) => (transport === "unix") === (prefix === "") || connector !== undefined,
+);
 /** With workers: each protocol behind one web server or another, FastCGI and SCGI over both transports. */
 const WITH_WORKERS: ReadonlySet<string> = new Set([
   "nginx fastcgi unix /",

@@ -37,8 +37,8 @@ const ajpLighttpd = ({ server, protocol }: Configuration): string | undefined =>
     ? "lighttpd's AJP has the decoded path, the normalized query and no PATCH"
     : undefined;
 const mergedSlashes = (configuration: Configuration): string | undefined => {
-  const { server, protocol, prefix } = configuration;
-  const apache = server === "apache" && protocol === "ajp" && prefix === "";
+  const { server, protocol, prefix, connector } = configuration;
+  const apache = server === "apache" && protocol === "ajp" && prefix === "" && connector === undefined;
   return apache ? "mod_proxy_ajp sends merged slashes where it has the whole server" : ajpLighttpd(configuration);
 };
 const halfDuplex = ({ server, protocol }: Configuration): string | undefined => {

@@ -37,19 +37,31 @@ export const INSTALLED: ReadonlySet<ServerName> = new Set(
   ).flat(),
 );
 
-/** The modules that not every build of a server has. */
-const AJP_MODULES: Readonly<Partial<Record<ServerName, readonly string[]>>> = {
+/** Where the modules are. */
+const MODULES: Readonly<Partial<Record<ServerName, readonly string[]>>> = {
   apache: ["/usr/lib/apache2", "/usr/lib64/httpd", "/usr/local/libexec/apache24"].flatMap((directory) => [
-    `${directory}/mod_proxy_ajp.so`,
-    `${directory}/modules/mod_proxy_ajp.so`,
+    directory,
+    `${directory}/modules`,
   ]),
-  lighttpd: ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map((directory) => `${directory}/lighttpd/mod_ajp13.so`),
+  lighttpd: ["/usr/lib/lighttpd", "/usr/lib64/lighttpd", "/usr/local/lib/lighttpd"],
 };
+/** Those for AJP, which not every build of a server has. */
+const AJP_MODULES: Readonly<Partial<Record<ServerName, string>>> = { apache: "mod_proxy_ajp", lighttpd: "mod_ajp13" };
 
 /** Whether this machine has what a configuration needs; says so where only the module is missing. */
-export function isRunnable({ server, protocol }: { readonly server: ServerName; readonly protocol: string }): boolean {
+export function isRunnable({
+  server,
+  protocol,
+  connector,
+}: {
+  readonly server: ServerName;
+  readonly protocol: string;
+  readonly connector?: string;
+}): boolean {
   if (!INSTALLED.has(server)) return false;
-  if (protocol !== "ajp" || AJP_MODULES[server]?.some((file) => existsSync(file)) === true) return true;
-  console.warn(`SKIPPED: AJP behind ${server}, which has no module for it here`);
+  const module = connector ?? (protocol === "ajp" ? AJP_MODULES[server] : undefined);
+  const there = (directory: string): boolean => existsSync(`${directory}/${module}.so`);
+  if (module === undefined || MODULES[server]?.some(there) === true) return true;
+  console.warn(`SKIPPED: ${server} with ${module}, which is not installed`);
   return false;
 }
