@@ -32,6 +32,7 @@ const coreOnly = process.argv.includes("--core");
 /** Debian package, and the program or the file by which it shows. */
 const PACKAGES = {
   ...{ apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" },
+  iproute2: "ip",
   "libapache2-mod-jk": "/usr/lib/apache2/modules/mod_jk.so",
 };
 /** Majors beside the one that runs this file, as the npm package `node` has them. */
