@@ -56,6 +56,7 @@ export class Connection implements Wire, Timed, OutflowOwner {
     this.#binding = owner.bind(this);
     this.#outflow = new Outflow(this, socket, this.#binding);
     this.#deadline = this.setting.clock.in(this.setting.options.firstByteTimeout);
+    if (this.setting.draining) this.drain();
     (socket as ConnectedSocket)[CONNECTION] = this;
     socket.push = onPush;
     socket.on("data", onData);
@@ -76,18 +77,22 @@ export class Connection implements Wire, Timed, OutflowOwner {
     this.#binding.drain();
   }
 
-  /** Lets the open requests finish and closes then; at once where there are none. */
+  /** Lets the open requests finish and closes then. Where there are none one may be on its way, which is the last. */
   drain(): void {
     this.#binding.drain();
-    if (this.idle) this.shut();
+    this.retire();
   }
 
-  /** Goes on as long as requests come. */
+  /** Goes on as long as requests come, none of them `retireIdle` after the one before. */
   retire(): void {
-    if (this.idle && (this.#waiting === "request" || this.#waiting === "firstByte")) {
-      this.#waiting = "request";
-      this.#deadline = this.setting.clock.in(this.setting.options.retireIdle);
-    }
+    if (!this.idle || (this.#waiting !== "request" && this.#waiting !== "firstByte")) return;
+    const { clock, options } = this.setting;
+    const limit = this.#waiting === "request" ? options.keepaliveTimeout : options.firstByteTimeout;
+    // It has been silent for a while already.
+    const silent = limit === 0 ? 0 : clock.in(limit) - this.#deadline;
+    this.#waiting = "request";
+    this.#deadline = clock.in(options.retireIdle) - silent;
+    if (this.#deadline <= clock.now) this.shut();
   }
 
   get requests(): readonly RequestReport[] {

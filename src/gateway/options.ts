@@ -171,7 +171,7 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
     kind: "ms",
     default: 1_000,
     min: 1,
-    about: "a gateway that another one replaces serves its kept connections until they are silent for so long",
+    about: "a gateway that is replaced, or stops, ends a connection without a request when it is silent for so long",
   },
   halfClose: {
     kind: "boolean",

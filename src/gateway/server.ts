@@ -140,8 +140,9 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   }
 
   /**
-   * Takes no more connections, closes idle ones, lets the requests in hand finish for `gracefulTimeout` and then ends
-   * them. `callback` and 'close' come when all connections are gone; `callback` gets an error if it did not listen.
+   * Takes no more connections, lets the requests in hand finish for `gracefulTimeout` and then ends them. A connection
+   * without a request is closed when it has been silent for `retireIdle`: one that is on its way is answered, and the
+   * connection ends together with its answer. `callback` and 'close' come when all connections are gone; `callback` gets an error if it did not listen.
    */
   close(callback?: (error?: Error) => void): this {
     const { gracefulTimeout } = this.options;

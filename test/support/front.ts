@@ -15,7 +15,14 @@ interface WebServerModule {
   startWebServer(options: {
     readonly name: ServerName;
     readonly config: string;
-    readonly values?: { PORT?: number; SOCKET?: string; BACKEND_PORT?: number; ROOT?: string };
+    readonly values?: {
+      PORT?: number;
+      SOCKET?: string;
+      BACKEND_PORT?: number;
+      ROOT?: string;
+      HOST_1?: string;
+      HOST_2?: string;
+    };
     readonly dir?: string;
   }): Promise<Front>;
   freePort(): Promise<number>;

@@ -1,5 +1,6 @@
 /** Other hosts, for the tests: network namespaces of this machine on a bridge of their own. Linux and root only. */
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 
 /** One of them: what is started by `ip netns exec NAME` sees no other network. */
 export interface NetworkHost {
@@ -7,7 +8,7 @@ export interface NetworkHost {
   readonly address: string;
 }
 
-/** A private range that hardly anybody uses; the third byte is chosen so that two test runs do not meet. */
+/** A private range that hardly anybody uses; the third byte is the network's. */
 const RANGE = "10.213";
 
 function ip(...args: string[]): void {
@@ -26,6 +27,14 @@ export const HAS_NETWORK: boolean = ((): boolean => {
   }
 })();
 
+const bridgeOf = (id: number): string => `ppl${id}`;
+
+/** Others may be at it too. */
+function freeId(): number {
+  for (let id = 1; id < 255; id++) if (!existsSync(`/sys/class/net/${bridgeOf(id)}`)) return id;
+  throw new Error("there is no network left; `ip link` shows those of tests that were killed: ppl…");
+}
+
 export class Network {
   /** This machine, as the hosts see it. */
   readonly address: string;
@@ -40,15 +49,14 @@ export class Network {
 
   /** @throws Error with what `ip` says */
   static create(count: number): Network {
-    const id = process.pid % 250;
-    const bridge = `ppl${id}`;
+    const id = freeId();
+    const bridge = bridgeOf(id);
     const address = `${RANGE}.${id}.1`;
     const hosts = Array.from({ length: count }, (_, i) => ({
       name: `${bridge}h${i}`,
       address: `${RANGE}.${id}.${i + 2}`,
     }));
     const network = new Network(bridge, address, hosts);
-    network.remove();
     ip("link", "add", bridge, "type", "bridge");
     ip("addr", "add", `${address}/24`, "dev", bridge);
     ip("link", "set", bridge, "up");

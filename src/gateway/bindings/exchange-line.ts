@@ -128,7 +128,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The status of a request that no app gets to see, else null. An authorizer hears of a body that it does not get. */
   #refusalOf(params: Params): number | null {
     const { options, log, draining } = this.wire.setting;
-    if (this.wire.overloaded || draining) return 503;
+    // Where requests share a connection that is to end, there may be no last one.
+    if (this.wire.overloaded || (draining && this.#mayStall)) return 503;
     if (this.#openStreams === 0) return null;
     try {
       this.#length = announcedLength(params) ?? UNKNOWN_LENGTH;

@@ -129,9 +129,9 @@ describe("an answer that breaks off after its head", () => {
 });
 
 describe("closing the gateway", () => {
-  it("closes idle connections at once and lets a request in hand finish", async () => {
+  it("closes idle connections and lets a request in hand finish", async () => {
     const app = new TestApp();
-    const { open, gateway } = await start(app);
+    const { open, gateway } = await start(app, { options: { retireIdle: 200 } });
     const idle = await open();
     idle.send(get({ keep: true }));
     await idle.ended1();
@@ -149,6 +149,52 @@ describe("closing the gateway", () => {
     busy.socket.end();
     expect(busy.stdout()).toBe(`${HELLO_HEAD}hello`);
     await closed;
+  });
+
+  it("answers the request that was on its way to it, and closes the connection together with the answer", async () => {
+    const { open, gateway } = await start(new TestApp(), { options: { retireIdle: 5000 } });
+    const [kept, fresh] = [await open(), await open()];
+    kept.send(get({ keep: true }));
+    await kept.ended1();
+    await until(() => gateway.connections === 2, "both connections");
+    const begun = performance.now();
+    const closed = new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    for (const peer of [kept, fresh]) {
+      peer.send(get({ keep: true }));
+      await peer.closes();
+      peer.socket.end();
+    }
+    expect(kept.stdout()).toBe(`${HELLO_HEAD}hello`.repeat(2));
+    expect(fresh.stdout()).toBe(`${HELLO_HEAD}hello`);
+    await closed;
+    expect(performance.now() - begun).toBeLessThan(4000);
+  });
+
+  it("closes a connection at once that has been silent for retireIdle already", async () => {
+    const { open, gateway } = await start(new TestApp(), { options: { retireIdle: 300 } });
+    const peer = await open();
+    peer.send(get({ keep: true }));
+    await peer.ended1();
+    await pause(1000);
+    const begun = performance.now();
+    gateway.close();
+    await peer.closes();
+    expect(performance.now() - begun).toBeLessThan(150);
+  });
+
+  it("answers 503 on a connection that several requests share, where there may be no last one", async () => {
+    const app = new TestApp(() => {});
+    const { open, gateway } = await start(app, { options: { multiplexed: true } });
+    const peer = await open();
+    peer.send(get({ id: 1, keep: true }));
+    const first = await app.exchange();
+    gateway.close();
+    peer.send(get({ id: 2, keep: true }));
+    await peer.ended1(2);
+    expect(peer.stdout(2)).toMatch(/^Status: 503 /);
+    first.hello();
+    await peer.closes();
+    expect(peer.stdout(1)).toBe(`${HELLO_HEAD}hello`);
   });
 
   it("ends what is not finished after gracefulTimeout", async () => {
