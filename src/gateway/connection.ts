@@ -83,16 +83,12 @@ export class Connection implements Wire, Timed, OutflowOwner {
     this.retire();
   }
 
-  /** Goes on as long as requests come, none of them `retireIdle` after the one before. */
+  /** Goes on as long as requests come. */
   retire(): void {
-    if (!this.idle || (this.#waiting !== "request" && this.#waiting !== "firstByte")) return;
-    const { clock, options } = this.setting;
-    const limit = this.#waiting === "request" ? options.keepaliveTimeout : options.firstByteTimeout;
-    // It has been silent for a while already.
-    const silent = limit === 0 ? 0 : clock.in(limit) - this.#deadline;
-    this.#waiting = "request";
-    this.#deadline = clock.in(options.retireIdle) - silent;
-    if (this.#deadline <= clock.now) this.shut();
+    if (this.idle && (this.#waiting === "request" || this.#waiting === "firstByte")) {
+      this.#waiting = "request";
+      this.#deadline = this.setting.clock.in(this.setting.options.retireIdle);
+    }
   }
 
   get requests(): readonly RequestReport[] {

@@ -170,18 +170,6 @@ describe("closing the gateway", () => {
     expect(performance.now() - begun).toBeLessThan(4000);
   });
 
-  it("closes a connection at once that has been silent for retireIdle already", async () => {
-    const { open, gateway } = await start(new TestApp(), { options: { retireIdle: 300 } });
-    const peer = await open();
-    peer.send(get({ keep: true }));
-    await peer.ended1();
-    await pause(1000);
-    const begun = performance.now();
-    gateway.close();
-    await peer.closes();
-    expect(performance.now() - begun).toBeLessThan(150);
-  });
-
   it("answers 503 on a connection that several requests share, where there may be no last one", async () => {
     const app = new TestApp(() => {});
     const { open, gateway } = await start(app, { options: { multiplexed: true } });
