@@ -10,6 +10,7 @@ import type { ServeFlags } from "./serve.ts";
 import type { SetupAppFlags } from "./setup-app.ts";
 import type { StatusFlags } from "./status.ts";
 import { packageVersion } from "./version.ts";
+import type { WebConfigFlags } from "./web-config.ts";
 
 const EXIT_CODES = `
 Exit codes:
@@ -72,6 +73,17 @@ Exit codes:
 
 Example:
   propylon points app`;
+
+const WEB_CONFIG_EXIT_CODES = `
+Exit codes:
+  0  printed
+  1  failure while reading the file
+  2  wrong usage, a fault in the configuration, or what this web server cannot do; the message says what to change
+
+Examples:
+  propylon web-config nginx wiki.ini --host-name wiki.example.org
+  propylon web-config apache wiki.ini --prefix /james --static /james/static=/srv/wiki/public
+  propylon web-config systemd wiki.ini --user wiki`;
 
 /** The program as commander knows it; parsing its arguments runs the command, whose code is loaded then. */
 export function createProgram(): Command {
@@ -259,6 +271,39 @@ export function createProgram(): Command {
     .option("-v, --verbose", "show what the gateway logs, and the stack of errors")
     .addHelpText("after", REQUEST_EXIT_CODES)
     .action(async (words: string[], flags: RequestFlags) => await (await import("./request.ts")).request(words, flags));
+
+  program
+    .command("web-config")
+    .summary("print the configuration of your web server, or a systemd unit")
+    .description(
+      "Prints the configuration of apache, lighttpd, nginx or caddy that fits FILE.ini: its protocol, its socket or port, " +
+        "where the app is, its static files; or the systemd unit that serves FILE.ini. The comments in it say where it " +
+        "goes and what each line is for. Nothing is written or started, and the app's code is not loaded.",
+    )
+    .argument("<SERVER>", "apache, lighttpd, nginx, caddy or systemd")
+    .argument("<FILE.ini>", "the configuration; FILE.ini#NAME for [app:NAME]")
+    .argument("[var=value...]", "variables, as for serve")
+    .option("--host-name <NAME>", "answer for that host alone, such as wiki.example.org")
+    .option("--listen <[HOST:]PORT>", "listen there (default: port 80, as the web server does already)")
+    .option(
+      "--prefix <PATH>",
+      "the app is at that path (default: mount or the prefix filter of FILE.ini, else the root)",
+    )
+    .option(
+      "--static <URL=DIRECTORY>",
+      "the web server answers URL with files of DIRECTORY; may be repeated (those of [app] static are found)",
+      collect,
+    )
+    .option("--root <DIRECTORY>", "what else the web server has, outside of the app (default: /var/www/html)")
+    .option("--user <USER>", "systemd: the app runs as that user (default: user of FILE.ini, else www-data)")
+    .option("--group <GROUP>", "systemd: and as that group")
+    .option("-n, --app-name <NAME>", "[app:NAME] (default: main)")
+    .option("--server-name <NAME>", "[server:NAME] (default: main)")
+    .option("-v, --verbose", "show the stack of errors")
+    .addHelpText("after", WEB_CONFIG_EXIT_CODES)
+    .action(async (kind: string, file: string, variables: string[], flags: WebConfigFlags) => {
+      await (await import("./web-config.ts")).webConfig(kind, file, variables, flags);
+    });
 
   program
     .command("points")

@@ -40,8 +40,8 @@ export async function findServer(
   throw new ConfigError("CONFIG_NOT_SUPPORTED", message, described.server.place);
 }
 
-/** A factory of another package is somebody's code, and has no plan. */
-async function planOf({ server, surroundings }: DescribedServer): Promise<GatewayPlan | null> {
+/** Null without a plan: a factory of another package is somebody's code, and has none. @throws ConfigError */
+export async function planOf({ server, surroundings }: DescribedServer): Promise<GatewayPlan | null> {
   if (server.type === "wrapped" || server.factory.from !== "builtin") return null;
   const made = (await create(server, surroundings)) as Partial<StartGateway>;
   return made.plan ?? null;

@@ -37,7 +37,7 @@ export function listenAddress({ listen }: ServerSettings, aid: FactoryAid, fallb
   if (fallback !== undefined && host === undefined) return fallback;
   if (fallback !== undefined && "port" in fallback) return { ...fallback, host: host! };
   if (host !== undefined) throw new ConfigError("CONFIG_BAD_VALUE", "a host needs a port", aid.placeOf("host"));
-  if (fstatSync(0).isSocket()) return { fd: 0 };
+  if (aid.onlyDescribes === true || fstatSync(0).isSocket()) return { fd: 0 };
   const advice =
     aid.placeOf().file === undefined
       ? "give socket=PATH, or port=NUMBER"

@@ -39,6 +39,11 @@ export class Backends {
     });
   }
 
+  /** Where the apps listen for a configuration; `path` is "" for TCP. */
+  addressOf(needs: Needs): { readonly port: number; readonly path: string } {
+    return this.#listeners.get(keyOf(needs))!;
+  }
+
   /** A web server from its example file, in front of the apps. */
   async front(configuration: Needs & { readonly server: ServerName; readonly file: string }): Promise<Front> {
     const { port, path } = this.#listeners.get(keyOf(configuration))!;

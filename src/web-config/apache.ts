@@ -1,0 +1,154 @@
+/** Apache: mod_proxy_fcgi, mod_proxy_scgi, mod_proxy_ajp, or mod_fcgid for an app that it starts. */
+import { ConfigError } from "../errors.ts";
+import { type Site, TITLES, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
+
+const SCHEMES = { fastcgi: "fcgi", scgi: "scgi", ajp: "ajp" } as const;
+const INDENT = "    ";
+/** Of the one app of an Apache. */
+const UNNAMED = "localhost";
+/** `${NAME}` is replaced anywhere; the others are wildcards in <Directory>. */
+const SPECIAL = /\$\{|[*?[\]]/;
+
+/** @throws ConfigError CONFIG_NOT_SUPPORTED */
+export function apacheConfig(site: Site): string {
+  const { address, files, name, hostName, root, place, secret } = site;
+  const spawns = "spawn" in address;
+  const module = spawns ? "mod_fcgid" : `mod_proxy_${SCHEMES[site.protocol]}`;
+  const modules = [
+    ...(spawns ? ["fcgid"] : ["proxy", module.slice("mod_".length)]),
+    ...(files.length > 0 ? ["alias"] : []),
+  ];
+  const listen = listenOf(site);
+  const heading = [
+    `Apache with ${module} ${transportOf(site)}; the app is that of ${site.file}.`,
+    "",
+    `To use it, as root: save it as /etc/apache2/sites-available/${name}.conf, then`,
+    `    a2enmod ${modules.join(" ")} && a2ensite ${name} && systemctl restart apache2`,
+    ...(hostName === undefined && site.listen === undefined
+      ? ["Without a host name it answers only where no other site does: a2dissite 000-default, or say --host-name."]
+      : []),
+    ...(secret === undefined ? [] : ["It has the secret in it: chmod 640."]),
+    ...remarksOf(site, "www-data"),
+  ];
+  return joined([
+    ...comments(heading),
+    "",
+    ...(site.listen === undefined ? [] : [`Listen ${listen}`, ""]),
+    `<VirtualHost ${site.listen?.host === undefined ? `*:${site.listen?.port ?? 80}` : listen}>`,
+    ...indented(
+      [
+        hostName !== undefined && `ServerName ${hostName}`,
+        `DocumentRoot ${quoted(root, "the directory", SPECIAL, place)}`,
+        "",
+        "# %2F in a path reaches the app as it was sent; the default answers it with 404.",
+        "AllowEncodedSlashes NoDecode",
+        "",
+        ...filesOf(site),
+        ...(spawns ? spawned(site, address.spawn) : proxied(site)),
+      ],
+      INDENT,
+    ),
+    "</VirtualHost>",
+  ]);
+}
+
+function listenOf({ listen }: Site): string {
+  if (listen === undefined) return "*:80";
+  return listen.host === undefined ? String(listen.port) : hostAndPort({ host: listen.host, port: listen.port });
+}
+
+function filesOf({ files, address, place }: Site): Lines {
+  return files.flatMap(({ url, directory }) => [
+    "# Files that Apache answers with by itself. As for the app, names that begin with a dot are not there.",
+    ...("spawn" in address ? [] : [`ProxyPass "${url}" "!"`]),
+    `RedirectMatch 404 "^${escapeRegExp(url)}/(?:.*/)?\\."`,
+    `Alias "${url}" ${quoted(directory, "the directory", SPECIAL, place)}`,
+    `<Directory ${quoted(directory, "the directory", SPECIAL, place)}>`,
+    `${INDENT}Options FollowSymLinks`,
+    `${INDENT}AllowOverride None`,
+    `${INDENT}Require all granted`,
+    "</Directory>",
+    "",
+  ]);
+}
+
+function proxied(site: Site): Lines {
+  const { protocol, address, prefix, place, secret } = site;
+  if (prefix !== "" && protocol !== "fastcgi" && !site.knowsPrefix) {
+    const message =
+      `mod_proxy_${SCHEMES[protocol]} cannot say that the app is at ${prefix}: ` +
+      `write "mount = ${prefix}" into the server's section`;
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
+  }
+  const isUnix = "path" in address;
+  const at = prefix === "" ? "/" : prefix;
+  // The two that speak CGI are told the whole path anyway.
+  const tail = prefix === "" ? "/" : protocol === "ajp" ? prefix : "";
+  const scheme = SCHEMES[protocol];
+  const target = isUnix
+    ? `unix:${plain(address.path, "the socket", place)}|${scheme}://${site.backendName}`
+    : `${scheme}://${"port" in address ? hostAndPort(address) : ""}`;
+  const pass = `ProxyPass "${at}" "${target}${tail}"`;
+  const isNamed = isUnix && site.backendName !== UNNAMED;
+  const named = `# The name after ${scheme}:// is another one for each app: Apache tells sockets apart by it alone.`;
+  if (protocol === "ajp") {
+    return [
+      "# nocanon: so does the rest of the path. flushpackets: what the app writes leaves at once (event streams).",
+      "# ping: before a request a kept connection is asked whether it is still there.",
+      isNamed && named,
+      secret !== undefined && "# secret: without it the app answers 403. The one of the app is the same.",
+      '# Heads of answers over 8 KiB need "ProxyIOBufferSize 65536" here, and "packet_size = 64k" in the section of the app.',
+      `${pass} nocanon flushpackets=on ping=1${secret === undefined ? "" : ` secret=${plain(secret, "the secret", place)}`}`,
+    ];
+  }
+  return [
+    "# flushpackets: what the app writes leaves at once (event streams).",
+    isNamed && named,
+    `${pass} flushpackets=on`,
+    `<Location "${at}">`,
+    ...indented(
+      [
+        "# Without this line Apache keeps the Authorization header to itself.",
+        "CGIPassAuth On",
+        ...(prefix === "" || protocol !== "fastcgi"
+          ? []
+          : [
+              "# Tells the app where it is mounted, as a ScriptAlias would.",
+              `ProxyFCGISetEnvIf "reqenv('SCRIPT_NAME') =~ m#^${escapeRegExp(prefix)}(/.*)?$#" PATH_INFO "$1"`,
+              `ProxyFCGISetEnvIf "true" SCRIPT_NAME "${prefix}"`,
+            ]),
+      ],
+      INDENT,
+    ),
+    "</Location>",
+  ];
+}
+
+/** mod_fcgid gives each process one request at a time, and starts as many as are needed. */
+function spawned({ protocol, prefix, place, name, root }: Site, command: readonly string[]): Lines {
+  if (protocol !== "fastcgi") {
+    const message =
+      `Apache starts no ${TITLES[protocol]} servers: write "socket = /run/propylon/app.sock" into the server's section, ` +
+      "or serve FastCGI";
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
+  }
+  const script = quoted(`${root}/${name}.fcgi`, "the directory", SPECIAL, place).slice(1, -1);
+  const words = command.map((word) => plain(word, "the command's", place));
+  return [
+    "# The app is started by Apache, as its user; each process has one request at a time. The file need not exist.",
+    prefix === "" ? `ScriptAliasMatch "^(/.*)$" "${script}$1"` : `ScriptAlias "${prefix}" "${script}"`,
+    `<Location "${prefix === "" ? "/" : prefix}">`,
+    `${INDENT}SetHandler fcgid-script`,
+    `${INDENT}Options +ExecCGI`,
+    `${INDENT}Require all granted`,
+    `${INDENT}FcgidWrapper "${words.join(" ")}" .fcgi virtual`,
+    "</Location>",
+    "# Without this line Apache keeps the Authorization header to itself.",
+    "FcgidPassHeader Authorization",
+    "# What the app writes leaves at once (event streams).",
+    "FcgidOutputBufferSize 0",
+    "# The default is 128 KiB for an upload.",
+    "FcgidMaxRequestLen 1073741824",
+  ];
+}

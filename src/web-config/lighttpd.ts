@@ -1,0 +1,141 @@
+/** lighttpd: mod_fastcgi, mod_scgi, mod_ajp13; it can start FastCGI and SCGI servers by itself. */
+import { ConfigError } from "../errors.ts";
+import { type Site, TITLES, remarksOf, transportOf } from "./site.ts";
+import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
+
+const MODULES = { fastcgi: "mod_fastcgi", scgi: "mod_scgi", ajp: "mod_ajp13" } as const;
+const INDENT = "  ";
+
+/** With `listen` a whole configuration, else a part for the distribution's own. @throws ConfigError CONFIG_NOT_SUPPORTED */
+export function lighttpdConfig(site: Site): string {
+  const { prefix, protocol, files, name, hostName, listen, root, place, secret } = site;
+  if (prefix !== "" && protocol === "ajp" && !site.knowsPrefix) {
+    const message = `AJP cannot say that the app is at ${prefix}: write "mount = ${prefix}" into the server's section`;
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
+  }
+  const module = MODULES[protocol];
+  const modules = [
+    ...(files.length > 0 ? ["mod_access", "mod_alias"] : []),
+    ...(secret === undefined ? [] : ["mod_setenv"]),
+    module,
+  ];
+  const heading = [
+    `lighttpd with ${module} ${transportOf(site)}; the app is that of ${site.file}.`,
+    "",
+    ...(listen === undefined
+      ? [
+          `To use it, as root: save it as /etc/lighttpd/conf-available/50-${name}.conf, then`,
+          `    lighty-enable-mod ${name} && systemctl restart lighttpd`,
+        ]
+      : ["This is a whole configuration: save it as /etc/lighttpd/lighttpd.conf, or start it by lighttpd -D -f FILE."]),
+    ...(secret === undefined ? [] : ["It has the secret in it: chmod 640."]),
+    ...remarksOf(site, "www-data"),
+  ];
+  const loaded = `server.modules += ( ${modules.map((each) => `"${each}"`).join(", ")} )`;
+  const condition =
+    hostName === undefined
+      ? `$HTTP["url"] =~ "^${prefix === "" ? "/" : `${escapeRegExp(prefix)}(/|$)`}"`
+      : `$HTTP["host"] == "${hostName}"`;
+  const body = [...streaming(protocol), "", ...serving(site)];
+  return joined([
+    ...comments(heading),
+    "",
+    ...(listen === undefined
+      ? [loaded, "", `${condition} {`, ...indented(body, INDENT), "}"]
+      : [
+          ...(listen.host === undefined ? [] : [`server.bind = "${listen.host}"`]),
+          `server.port = ${listen.port}`,
+          `server.document-root = ${quoted(root, "the directory", null, place)}`,
+          loaded,
+          "",
+          ...(hostName === undefined ? body : [`${condition} {`, ...indented(body, INDENT), "}"]),
+        ]),
+  ]);
+}
+
+function streaming(protocol: Site["protocol"]): string[] {
+  const why =
+    protocol === "ajp"
+      ? ["Uploads stay buffered: mod_ajp13 tells the app of", "# a body only once it is there."]
+      : ["Uploads stay buffered, since lighttpd", "# refuses chunked ones when it may not store them."];
+  return [
+    `# What the app writes leaves at once (event streams). ${why[0]}`,
+    why[1]!,
+    "server.stream-response-body = 2",
+  ];
+}
+
+function serving(site: Site): Lines {
+  const { files, prefix, protocol } = site;
+  const app = protocol === "ajp" ? ajp(site) : cgi(site, protocol);
+  if (files.length === 0) return app;
+  const urls = files.map(({ url }) => escapeRegExp(url)).join("|");
+  return [
+    "# Files that lighttpd answers with by itself. As for the app, names that begin with a dot are not there.",
+    `$HTTP["url"] =~ "^(${urls})/" {`,
+    ...indented(
+      [
+        "alias.url = (",
+        ...files.map(
+          ({ url, directory }) =>
+            `${INDENT}"${url}/" => ${quoted(`${directory}/`, "the directory", null, site.place)},`,
+        ),
+        ")",
+        '$HTTP["url"] =~ "/\\." {',
+        `${INDENT}url.access-deny = ( "" )`,
+        "}",
+      ],
+      INDENT,
+    ),
+    "}",
+    "",
+    `# The rest ${prefix === "" ? "" : `of ${prefix} `}is the app's.`,
+    `$HTTP["url"] !~ "^(${urls})/" {`,
+    ...indented(app, INDENT),
+    "}",
+  ];
+}
+
+function cgi(site: Site, protocol: "fastcgi" | "scgi"): Lines {
+  const options = [
+    ...whereOf(site),
+    '"check-local" => "disable"',
+    ...(site.prefix === "" ? ['"fix-root-scriptname" => "enable"'] : []),
+  ];
+  return [`${protocol}.server = ( "${site.prefix || "/"}" => ((`, ...listed(options), ")) )"];
+}
+
+function ajp(site: Site): Lines {
+  const { prefix, secret, place } = site;
+  const server = [`ajp13.server = ( "" => ((`, ...listed(whereOf(site)), ")) )"];
+  const told =
+    secret === undefined
+      ? []
+      : [
+          "# Without it the app answers 403. The one of the app is the same.",
+          `setenv.set-environment = ( "AJP13_SECRET" => ${quoted(secret, "the secret", null, place)} )`,
+        ];
+  return [
+    '# With any other key than "" mod_ajp13 cuts the path off after its first segment. PATCH, for which it has',
+    "# no code, it answers with 400.",
+    ...(prefix === ""
+      ? [...server, ...told]
+      : [`$HTTP["url"] =~ "^${escapeRegExp(prefix)}(/|$)" {`, ...indented([...server, ...told], INDENT), "}"]),
+  ];
+}
+
+function whereOf({ address, protocol, name, place }: Site): string[] {
+  if ("path" in address) return [`"socket" => "${plain(address.path, "the socket", place)}"`];
+  if ("port" in address) return [`"host" => "${address.host}"`, `"port" => ${address.port}`];
+  if (protocol === "ajp") {
+    const message = `lighttpd starts no ${TITLES[protocol]} servers: write "host = 127.0.0.1" and "port = 8009" into the server's section`;
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
+  }
+  // lighttpd parts it at blanks, whatever the quotes; its own name of the socket gets a number.
+  const words = address.spawn.map((word) => plain(word, "the command's", place));
+  return [`"socket" => "/run/lighttpd/${name}.sock"`, `"bin-path" => "${words.join(" ")}"`, '"max-procs" => 1'];
+}
+
+function listed(options: readonly string[]): string[] {
+  return options.map((option, i) => `${INDENT}${option}${i === options.length - 1 ? "" : ","}`);
+}

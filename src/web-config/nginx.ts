@@ -1,0 +1,125 @@
+/** nginx: fastcgi_pass and scgi_pass. */
+import { ConfigError } from "../errors.ts";
+import { type Site, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
+
+const INDENT = "    ";
+/** A variable, which cannot be escaped. */
+const SPECIAL = /\$/;
+/** Columns of the names of variables. */
+const WIDTH = 17;
+
+/** @throws ConfigError CONFIG_NOT_SUPPORTED */
+export function nginxConfig(site: Site): string {
+  const { address, name, hostName, root, place, protocol, prefix } = site;
+  if (protocol === "ajp") {
+    throw new ConfigError(
+      "CONFIG_NOT_SUPPORTED",
+      'nginx speaks no AJP: "use = package:propylon#fcgi" serves the same app to it',
+      place,
+    );
+  }
+  if ("spawn" in address) {
+    const message =
+      'nginx starts no programs: write "socket = /run/propylon/app.sock" into the server\'s section, and start the app ' +
+      "yourself (propylon web-config systemd FILE.ini makes a service of it)";
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
+  }
+  const word = protocol === "fastcgi" ? "fastcgi" : "scgi";
+  const target = "path" in address ? `unix:${plain(address.path, "the socket", place)}` : hostAndPort(address);
+  const heading = [
+    `nginx with ${word}_pass ${transportOf(site)}; the app is that of ${site.file}.`,
+    "",
+    `To use it, as root: save it as /etc/nginx/sites-available/${name}, then`,
+    `    ln -s ../sites-available/${name} /etc/nginx/sites-enabled/ && nginx -t && systemctl reload nginx`,
+    "(where there is no sites-available: /etc/nginx/conf.d/NAME.conf).",
+    ...(hostName === undefined && site.listen === undefined
+      ? [
+          "Without a host name it answers only where no other site does: rm /etc/nginx/sites-enabled/default, or say --host-name.",
+        ]
+      : []),
+    ...remarksOf(site, "www-data"),
+  ];
+  return joined([
+    ...comments(heading),
+    "",
+    "server {",
+    ...indented(
+      [
+        `listen ${listenOf(site)};`,
+        hostName !== undefined && `server_name ${hostName};`,
+        `root ${/^[\w./-]+$/.test(root) ? root : quoted(root, "the directory", SPECIAL, place)};`,
+        "",
+        "# 0 leaves the limit to the app; the default is 1 MiB.",
+        "client_max_body_size 0;",
+        "",
+        ...filesOf(site),
+        prefix === "" ? "location / {" : `location ~ ^${escapeRegExp(prefix)}(?<path_info>/.*)?$ {`,
+        ...indented([`${word}_pass ${target};`, ...passing(word), "", ...variables(word, prefix)], INDENT),
+        "}",
+      ],
+      INDENT,
+    ),
+    "}",
+  ]);
+}
+
+function listenOf({ listen }: Site): string {
+  if (listen === undefined) return "80";
+  return listen.host === undefined ? String(listen.port) : hostAndPort({ host: listen.host, port: listen.port });
+}
+
+function filesOf({ files, place }: Site): Lines {
+  return files.flatMap(({ url, directory }) => [
+    "# Files that nginx answers with by itself. As for the app, names that begin with a dot are not there.",
+    `location ^~ ${url}/ {`,
+    ...indented(
+      [
+        `alias ${quoted(`${directory}/`, "the directory", SPECIAL, place)};`,
+        "location ~ /\\. {",
+        `${INDENT}return 404;`,
+        "}",
+      ],
+      INDENT,
+    ),
+    "}",
+    "",
+  ]);
+}
+
+function passing(word: "fastcgi" | "scgi"): string[] {
+  return [
+    "# What the app writes leaves at once (event streams).",
+    `${word}_buffering off;`,
+    ...(word === "fastcgi" ? ["# Uploads reach the app while they arrive.", "fastcgi_request_buffering off;"] : []),
+    "# Room for response headers; the default is one page of memory.",
+    `${word}_buffer_size 32k;`,
+    `${word}_buffers 4 32k;`,
+  ];
+}
+
+/** SCGI has its CONTENT_LENGTH from nginx itself. */
+function variables(word: "fastcgi" | "scgi", prefix: string): string[] {
+  const all: readonly (readonly [name: string, value: string])[] = [
+    ...(word === "scgi" ? [["SCGI", "1"] as const] : []),
+    ["SCRIPT_NAME", prefix === "" ? '""' : prefix],
+    ["PATH_INFO", prefix === "" ? "$document_uri" : "$path_info"],
+    ["REQUEST_METHOD", "$request_method"],
+    ["REQUEST_URI", "$request_uri"],
+    ["QUERY_STRING", "$query_string"],
+    ["CONTENT_TYPE", "$content_type"],
+    ...(word === "fastcgi" ? [["CONTENT_LENGTH", "$content_length"] as const] : []),
+    ["SERVER_PROTOCOL", "$server_protocol"],
+    ["REQUEST_SCHEME", "$scheme"],
+    ["HTTPS", "$https if_not_empty"],
+    ["REMOTE_ADDR", "$remote_addr"],
+    ["REMOTE_PORT", "$remote_port"],
+    ["SERVER_ADDR", "$server_addr"],
+    ["SERVER_PORT", "$server_port"],
+    ["SERVER_NAME", "$server_name"],
+    ["SERVER_SOFTWARE", "nginx/$nginx_version"],
+    ["GATEWAY_INTERFACE", "CGI/1.1"],
+    ["HTTP_PROXY", '""'],
+  ];
+  return all.map(([name, value]) => `${word}_param ${name.padEnd(WIDTH)} ${value};`);
+}

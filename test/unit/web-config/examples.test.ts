@@ -1,0 +1,49 @@
+/** One source of truth: an example configuration is what the command prints for it, but for its heading. */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { describe, expect, it } from "vitest";
+
+import { apacheConfig } from "../../../src/web-config/apache.ts";
+import { caddyConfig } from "../../../src/web-config/caddy.ts";
+import { lighttpdConfig } from "../../../src/web-config/lighttpd.ts";
+import { nginxConfig } from "../../../src/web-config/nginx.ts";
+import type { Site } from "../../../src/web-config/site.ts";
+import { CONFIGURATIONS, type Configuration } from "../../e2e/configurations.ts";
+
+const WRITERS: Readonly<Record<string, (site: Site) => string>> = {
+  apache: apacheConfig,
+  lighttpd: lighttpdConfig,
+  nginx: nginxConfig,
+  caddy: caddyConfig,
+};
+const PORTS = { fastcgi: 6500, scgi: 4000, ajp: 8009 };
+
+/** `fastcgi-tcp-kept.conf` shows what is beyond the command: connections that nginx keeps. */
+const printed = CONFIGURATIONS.filter(({ server, file }) => server in WRITERS && !file.endsWith("-kept.conf"));
+
+function siteOf({ protocol, transport, prefix, secret, file }: Configuration): Site {
+  return {
+    ...{ name: "app", file: "/srv/app.ini", place: {}, protocol, prefix, knowsPrefix: true, secret },
+    address: transport === "unix" ? { path: "/run/propylon/app.sock" } : { host: "127.0.0.1", port: PORTS[protocol] },
+    backendName: prefix === "" ? "localhost" : prefix.slice(1),
+    socketGroup: file.includes("caddy") ? "caddy" : "www-data",
+    ...{ files: [], kept: [], listen: { host: "127.0.0.1", port: 8080 }, root: "/srv/www" },
+  };
+}
+
+/** What follows the comments at its head. */
+function body(text: string): string {
+  return text.replace(/^(?:#.*\n)+\n/, "");
+}
+
+describe("what propylon web-config prints", () => {
+  it.each(printed.map((each) => [basename(each.file), each] as const))("is %s", (_name, configuration) => {
+    const example = readFileSync(configuration.file, "utf8");
+    expect(body(WRITERS[configuration.server]!(siteOf(configuration)))).toBe(body(example));
+  });
+
+  it("has an example of each of them", () => {
+    expect(new Set(printed.map(({ server }) => server)).size).toBeGreaterThanOrEqual(3);
+    expect(printed.length).toBeGreaterThanOrEqual(32);
+  });
+});
