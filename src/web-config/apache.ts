@@ -126,7 +126,7 @@ function proxied(site: Site): Lines {
 }
 
 /** mod_fcgid gives each process one request at a time, and starts as many as are needed. */
-function spawned({ protocol, prefix, place, name, root }: Site, command: readonly string[]): Lines {
+function spawned({ protocol, prefix, place, name, root, files }: Site, command: readonly string[]): Lines {
   if (protocol !== "fastcgi") {
     const message =
       `Apache starts no ${TITLES[protocol]} servers: write "socket = /run/propylon/app.sock" into the server's section, ` +
@@ -144,6 +144,7 @@ function spawned({ protocol, prefix, place, name, root }: Site, command: readonl
     `${INDENT}Require all granted`,
     `${INDENT}FcgidWrapper "${words.join(" ")}" .fcgi virtual`,
     "</Location>",
+    ...files.flatMap(({ url }) => [`<Location "${url}">`, `${INDENT}SetHandler none`, "</Location>"]),
     "# Without this line Apache keeps the Authorization header to itself.",
     "FcgidPassHeader Authorization",
     "# What the app writes leaves at once (event streams).",

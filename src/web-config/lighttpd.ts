@@ -13,12 +13,14 @@ export function lighttpdConfig(site: Site): string {
     const message = `AJP cannot say that the app is at ${prefix}: write "mount = ${prefix}" into the server's section`;
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
+  if (secret !== undefined) {
+    // mod_ajp13 looks for it where mod_setenv has put nothing yet, but over TLS.
+    const message =
+      "lighttpd does not send it: leave it out, which may be on loopback and a Unix socket, or serve FastCGI";
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "secret" });
+  }
   const module = MODULES[protocol];
-  const modules = [
-    ...(files.length > 0 ? ["mod_access", "mod_alias"] : []),
-    ...(secret === undefined ? [] : ["mod_setenv"]),
-    module,
-  ];
+  const modules = [...(files.length > 0 ? ["mod_access", "mod_alias"] : []), module];
   const heading = [
     `lighttpd with ${module} ${transportOf(site)}; the app is that of ${site.file}.`,
     "",
@@ -28,7 +30,6 @@ export function lighttpdConfig(site: Site): string {
           `    lighty-enable-mod ${name} && systemctl restart lighttpd`,
         ]
       : ["This is a whole configuration: save it as /etc/lighttpd/lighttpd.conf, or start it by lighttpd -D -f FILE."]),
-    ...(secret === undefined ? [] : ["It has the secret in it: chmod 640."]),
     ...remarksOf(site, "www-data"),
   ];
   const loaded = `server.modules += ( ${modules.map((each) => `"${each}"`).join(", ")} )`;
@@ -106,21 +107,14 @@ function cgi(site: Site, protocol: "fastcgi" | "scgi"): Lines {
 }
 
 function ajp(site: Site): Lines {
-  const { prefix, secret, place } = site;
+  const { prefix } = site;
   const server = [`ajp13.server = ( "" => ((`, ...listed(whereOf(site)), ")) )"];
-  const told =
-    secret === undefined
-      ? []
-      : [
-          "# Without it the app answers 403. The one of the app is the same.",
-          `setenv.set-environment = ( "AJP13_SECRET" => ${quoted(secret, "the secret", null, place)} )`,
-        ];
   return [
     '# With any other key than "" mod_ajp13 cuts the path off after its first segment. PATCH, for which it has',
     "# no code, it answers with 400.",
     ...(prefix === ""
-      ? [...server, ...told]
-      : [`$HTTP["url"] =~ "^${escapeRegExp(prefix)}(/|$)" {`, ...indented([...server, ...told], INDENT), "}"]),
+      ? server
+      : [`$HTTP["url"] =~ "^${escapeRegExp(prefix)}(/|$)" {`, ...indented(server, INDENT), "}"]),
   ];
 }
 
