@@ -28,6 +28,7 @@ export function apacheConfig(site: Site): string {
     ...(hostName === undefined && site.listen === undefined
       ? ["Without a host name it answers only where no other site does: a2dissite 000-default, or say --host-name."]
       : []),
+    ...(spawns ? ["Debian has mod_fcgid in the package libapache2-mod-fcgid."] : []),
     ...(secret === undefined ? [] : ["It has the secret in it: chmod 640."]),
     ...remarksOf(site, "www-data"),
   ];
@@ -99,7 +100,7 @@ function proxied(site: Site): Lines {
       isNamed && named,
       secret !== undefined && "# secret: without it the app answers 403. The one of the app is the same.",
       '# Heads of answers over 8 KiB need "ProxyIOBufferSize 65536" here, and "packet_size = 64k" in the section of the app.',
-      `${pass} nocanon flushpackets=on ping=1${secret === undefined ? "" : ` secret=${plain(secret, "the secret", place)}`}`,
+      `${pass} nocanon flushpackets=on ping=1${secret === undefined ? "" : ` secret=${secretWord(site, secret)}`}`,
     ];
   }
   return [
@@ -125,6 +126,13 @@ function proxied(site: Site): Lines {
   ];
 }
 
+/** The message does not have it. */
+function secretWord({ place }: Site, secret: string): string {
+  if (/^[\w./~+@=,:!-]+$/.test(secret)) return secret;
+  const message = "has characters that Apache takes for more than text; use letters, digits and / . _ + = -";
+  throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "secret" });
+}
+
 /** mod_fcgid gives each process one request at a time, and starts as many as are needed. */
 function spawned({ protocol, prefix, place, name, root, files }: Site, command: readonly string[]): Lines {
   if (protocol !== "fastcgi") {
@@ -134,7 +142,7 @@ function spawned({ protocol, prefix, place, name, root, files }: Site, command: 
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
   const script = quoted(`${root}/${name}.fcgi`, "the directory", SPECIAL, place).slice(1, -1);
-  const words = command.map((word) => plain(word, "the command's", place));
+  const words = command.map((word) => plain(word, "the command's word", place));
   return [
     "# The app is started by Apache, as its user; each process has one request at a time. The file need not exist.",
     prefix === "" ? `ScriptAliasMatch "^(/.*)$" "${script}$1"` : `ScriptAlias "${prefix}" "${script}"`,

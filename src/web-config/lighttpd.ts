@@ -126,7 +126,7 @@ function whereOf({ address, protocol, name, place }: Site): string[] {
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
   // lighttpd parts it at blanks, whatever the quotes; its own name of the socket gets a number.
-  const words = address.spawn.map((word) => plain(word, "the command's", place));
+  const words = address.spawn.map((word) => plain(word, "the command's word", place));
   return [`"socket" => "/run/lighttpd/${name}.sock"`, `"bin-path" => "${words.join(" ")}"`, '"max-procs" => 1'];
 }
 

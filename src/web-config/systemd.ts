@@ -64,7 +64,7 @@ export function systemdUnit(service: Service): string {
     "",
     "[Service]",
     `Type=${SERVICE_TYPE}`,
-    "# Of the app too; --user names another one.",
+    "# The app is that user too.",
     `User=${account(user, place)}`,
     ...(group === undefined ? [] : [`Group=${account(group, place)}`]),
     ...(socketGroup === undefined || socketGroup === (group ?? user)

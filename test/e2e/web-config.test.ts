@@ -8,10 +8,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
+import { createProgram } from "../../dist/commands/program.js";
 import { Backends } from "../support/backends.ts";
-import { type Front, INSTALLED, freePort, isRunnable, startWebServer } from "../support/front.ts";
+import { type Front, freePort, isRunnable, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
 import { until } from "../support/supervised.ts";
 
@@ -118,9 +119,17 @@ function iniOf({ protocol, transport, prefix, mount, secret }: Case, directory: 
   return `${lines.join("\n")}\n`;
 }
 
+/** In this process, since there are so many of them. */
 async function printed(args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [BIN, "web-config", ...args]);
-  return stdout;
+  let text = "";
+  const out = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => (text += String(chunk)) !== "");
+  try {
+    await createProgram().parseAsync(["web-config", ...args], { from: "user" });
+  } finally {
+    out.mockRestore();
+  }
+  if (text === "") throw new Error("nothing was printed");
+  return text;
 }
 
 /** The exit code, and what standard error says. */

@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+
+import { type WebConfigFlags, webConfig } from "../../../src/commands/web-config.ts";
+
+const APP = "[app:main]\nuse = call:./app.js:makeApp\n";
+let directory: string;
+
+beforeAll(() => void (directory = mkdtempSync(join(tmpdir(), "propylon-web-config-"))));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => {
+  process.exitCode = undefined;
+  vi.restoreAllMocks();
+});
+
+interface Outcome {
+  readonly code: unknown;
+  readonly printed: string;
+  readonly told: string;
+}
+
+/** Runs the command with a file of a server section and an app. */
+async function run(kind: string, server: string, flags: WebConfigFlags = {}, app = APP): Promise<Outcome> {
+  const file = join(directory, "wiki.ini");
+  writeFileSync(file, `[server:main]\n${server}\n${app}`);
+  let printed = "";
+  let told = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((chunk) => (printed += String(chunk)) !== "");
+  vi.spyOn(process.stderr, "write").mockImplementation((chunk) => (told += String(chunk)) !== "");
+  await webConfig(kind, file, [], flags);
+  return { code: process.exitCode, printed, told };
+}
+
+const FCGI = "use = egg:propylon#fcgi\nsocket = /run/wiki/app.sock\nsocket_group = www-data";
+const AJP = "use = egg:propylon#ajp\nport = 8009";
+const SPAWNED = "use = egg:propylon#fcgi";
+
+describe("propylon web-config", () => {
+  it.for<readonly [string, string, WebConfigFlags, string]>([
+    ["iis", FCGI, {}, '"iis" is none of apache, lighttpd, nginx, caddy, systemd'],
+    ["ngnix", FCGI, {}, ', did you mean "nginx"?'],
+    ["systemd", FCGI, { hostName: "x" }, "--host-name is for web servers, and not for systemd"],
+    ["nginx", FCGI, { user: "x" }, "--user is for systemd, and not for nginx"],
+    ["nginx", AJP, {}, "CONFIG_NOT_SUPPORTED"],
+    ["caddy", AJP, {}, 'Caddy speaks no AJP: "use = package:propylon#fcgi"'],
+    ["caddy", "use = egg:propylon#scgi\nport = 4000", {}, "Caddy speaks no SCGI"],
+    ["nginx", SPAWNED, {}, "nginx starts no programs: write"],
+    ["caddy", SPAWNED, {}, "Caddy starts no programs: write"],
+    ["systemd", SPAWNED, {}, "its web server starts it: write"],
+    ["apache", "use = egg:propylon#scgi", {}, "Apache starts no SCGI servers: write"],
+    ["lighttpd", "use = egg:propylon#ajp\nsecret = x", {}, "[server:main] secret: lighttpd does not send it"],
+    ["apache", AJP, { prefix: "/james" }, 'mod_proxy_ajp cannot say that the app is at /james: write "mount = /james"'],
+    ["lighttpd", AJP, { prefix: "/james" }, 'AJP cannot say that the app is at /james: write "mount = /james"'],
+    ["nginx", "use = egg:propylon#http", {}, "propylon#http speaks neither FastCGI nor SCGI nor AJP"],
+    ["nginx", `${FCGI}\nmount = /a`, { prefix: "/b" }, "mount: the app is at /a, and not at the --prefix /b"],
+    [
+      "nginx",
+      `${FCGI}\nmount = /`,
+      { prefix: "/b" },
+      "mount: says that the app is at /, and --prefix that it is at /b",
+    ],
+    ["nginx", `${FCGI}\nmount = /a b`, {}, 'mount: the prefix "/a b" cannot be written'],
+    ["nginx", FCGI, { prefix: "/a/../b" }, '--prefix: the prefix "/a/../b" cannot be written'],
+    ["nginx", FCGI, { prefix: "james" }, '--prefix: the prefix "james" cannot be written'],
+    ["nginx", FCGI, { static: ["/x"] }, '--static: "/x" is not URL=DIRECTORY'],
+    ["nginx", FCGI, { static: ["x=/y"] }, '--static: "x=/y" is not URL=DIRECTORY'],
+    ["nginx", FCGI, { static: ["/=/y"] }, '--static: "/=/y" is not URL=DIRECTORY'],
+    ["nginx", FCGI, { static: ["/x="] }, '--static: "/x=" is not URL=DIRECTORY'],
+    ["nginx", FCGI, { static: ["/a;b=/y"] }, '--static: the path "/a;b" cannot be written'],
+    ["nginx", FCGI, { static: ["/x=/y$z"] }, 'the directory "/y$z/" has "$"'],
+    ["nginx", FCGI, { static: ["/x=/y\nz"] }, 'the directory "/y\\nz/" has "\\n"'],
+    ["apache", FCGI, { static: ["/x=/y*"] }, 'the directory "/y*" has "*"'],
+    ["apache", FCGI, { static: ["/x=/${y}"] }, 'has "${"'],
+    ["lighttpd", FCGI, { static: ["/x=/y\\z"] }, 'has "\\\\"'],
+    ["caddy", FCGI, { static: ["/x=/{y}"] }, 'the directory "/{y}" has "{"'],
+    ["caddy", FCGI, { root: "/{y}" }, 'the directory "/{y}" has "{"'],
+    ["nginx", FCGI, { listen: "x" }, '--listen: "x" is no port and no HOST:PORT'],
+    ["nginx", FCGI, { listen: "0" }, '--listen: "0" is no port'],
+    ["nginx", FCGI, { listen: "65536" }, '--listen: "65536" is no port'],
+    ["nginx", FCGI, { listen: "a;b:80" }, '--listen: "a;b" is no name and no address of a host'],
+    ["nginx", FCGI, { hostName: "a b" }, '--host-name: "a b" is no name and no address of a host'],
+    ["nginx", FCGI, { hostName: "a:80" }, '--host-name: "a:80" has a port or more in it'],
+    ["nginx", "use = egg:propylon#fcgi\nport = 0", {}, "port: 0 is another port at each start"],
+    ["nginx", "use = egg:propylon#fcgi\nsocket = app.sock", {}, "write %(here)s/app.sock"],
+    ["apache", "use = egg:propylon#fcgi\nsocket = /run/a|b.sock", {}, 'the socket "/run/a|b.sock" has characters'],
+    ["nginx", "use = egg:propylon#fcgi\nsocket = /run/a;b.sock", {}, 'the socket "/run/a;b.sock" has characters'],
+    ["apache", `${AJP}\nsecret = a b`, {}, "secret: has characters"],
+    ["systemd", "use = egg:propylon#fcgi\nsocket = /run/wiki.sock", {}, "only root can have a socket right in /run"],
+    ["systemd", `${FCGI}\nsocket_owner = daemon`, {}, "socket_owner: only root may give a socket away"],
+    ["systemd", FCGI, { user: "a b" }, '"a b" is no name of a user or a group'],
+    ["nginx", `${FCGI}\nsokcet = x`, {}, 'did you mean "socket"?'],
+  ])("refuses %s of %j with %j: 2", async ([kind, server, flags, wording]) => {
+    const { code, printed, told } = await run(kind, server, flags);
+    expect(told).toContain(wording);
+    expect({ code, printed }).toEqual({ code: 2, printed: "" });
+  });
+
+  it("never tells a secret in a refusal", async () => {
+    expect((await run("apache", `${AJP}\nsecret = hush hush`)).told).not.toContain("hush");
+  });
+
+  it.each([
+    ["0.0.0.0", "127.0.0.1:6500"],
+    ["::", "127.0.0.1:6500"],
+    ["localhost", "127.0.0.1:6500"],
+    ["[::1]", "[::1]:6500"],
+    ["app.internal", "app.internal:6500"],
+  ])("asks a server on %s at %s", async (host, address) => {
+    const server = `use = egg:propylon#fcgi\nhost = ${host}\nport = 6500\nallowed_clients = 10.0.0.1`;
+    expect((await run("nginx", server)).printed).toContain(`fastcgi_pass ${address};`);
+  });
+
+  it("takes the prefix from PrefixMiddleware, and then AJP needs no mount", async () => {
+    const filtered = `${APP}filter-with = p\n[filter:p]\nuse = egg:PasteDeploy#prefix\nprefix = /james/\n`;
+    expect((await run("apache", AJP, {}, filtered)).printed).toContain(
+      'ProxyPass "/james" "ajp://127.0.0.1:8009/james"',
+    );
+  });
+
+  it("tells Apache's sockets apart by their paths", async () => {
+    expect((await run("apache", FCGI)).printed).toContain('"unix:/run/wiki/app.sock|fcgi://run-wiki-app/"');
+  });
+
+  it.each(["apache", "lighttpd", "nginx", "caddy"])("says of %s which group the socket needs", async (kind) => {
+    const { printed } = await run(kind, "use = egg:propylon#fcgi\nsocket = /run/wiki/app.sock");
+    expect(printed).toMatch(/^# .*socket_group = (?:www-data|caddy)"/m);
+  });
+
+  it("lets Caddy have a certificate for a host name alone", async () => {
+    expect((await run("caddy", FCGI, { hostName: "wiki.example.org" })).printed).toMatch(/^wiki\.example\.org \{/m);
+    const flags = { hostName: "wiki.example.org", listen: "8080" };
+    expect((await run("caddy", FCGI, flags)).printed).toMatch(/^http:\/\/wiki\.example\.org:8080 \{/m);
+  });
+});
+
+describe("propylon web-config systemd", () => {
+  it("runs as the user of the file, with the group of the socket beside its own, in a directory of /run", async () => {
+    const { printed } = await run("systemd", `${FCGI}\nuser = daemon\ngroup = daemon`);
+    for (const line of ["User=daemon", "Group=daemon", "SupplementaryGroups=www-data", "RuntimeDirectory=wiki"]) {
+      expect(printed).toContain(`\n${line}\n`);
+    }
+    expect(printed).not.toContain("--user");
+  });
+
+  it("tells the server of another user than the file's", async () => {
+    const { printed } = await run("systemd", `${FCGI}\nuser = daemon`, { user: "www-data" });
+    expect(printed).toContain("\nUser=www-data\n");
+    expect(printed).toMatch(/^ExecStart=.* serve .*wiki\.ini --user www-data$/m);
+  });
+
+  it("reloads servers with workers alone: the signal would end the others", async () => {
+    expect((await run("systemd", FCGI)).printed).not.toContain("ExecReload");
+    expect((await run("systemd", FCGI.replace("fcgi", "fcgi_fork"))).printed).toContain("\nExecReload=");
+  });
+
+  it.each([
+    ["", "50"],
+    ["\ngraceful_timeout = 90s", "110"],
+    ["\ngraceful_timeout = 0", "infinity"],
+  ])("waits for graceful_timeout (%j) and more: %s", async (option, value) => {
+    expect((await run("systemd", FCGI + option)).printed).toContain(`\nTimeoutStopSec=${value}\n`);
+  });
+
+  it("lets a user have a port below 1024", async () => {
+    expect((await run("systemd", "use = egg:propylon#fcgi\nport = 900")).printed).toContain("CAP_NET_BIND_SERVICE");
+  });
+
+  it("knows of a server that is not a gateway no more than how it is started", async () => {
+    const { code, printed } = await run("systemd", "use = egg:propylon#http");
+    expect(code).toBeUndefined();
+    expect(printed).toMatch(/^ExecStart=\S+ \S+\/bin\/propylon\.js serve \S+\/wiki\.ini$/m);
+  });
+});
