@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 
 /** What stands in the example files, each under the name of the value that is put in its place. */
 const STANDS_IN =
-  /(?<SOCKET>\/run\/propylon\/app\.sock\b)|(?<ROOT>\/srv\/www\b)|(?<BACKEND_PORT>\b(?:6500|4000|8009)\b)|(?<PORT>\b8080\b)|(?<HOST_1>\b10\.0\.0\.1\b)|(?<HOST_2>\b10\.0\.0\.2\b)/g;
+  /(?<SOCKET>\/run\/(?:propylon\/app\.sock|lighttpd\/app\.socket)\b)|(?<ROOT>\/srv\/www\b)|(?<APP>\/srv\/app\b)|(?<LOG>\/var\/log\/lighttpd\b)|(?<BACKEND_PORT>\b(?:6500|4000|8009)\b)|(?<PORT>\b8080\b)|(?<HOST_1>\b10\.0\.0\.1\b)|(?<HOST_2>\b10\.0\.0\.2\b)/g;
 
 const START_TIMEOUT = 10_000;
 /** Apache takes some 12 s to stop while an event stream is open. */
@@ -54,9 +54,9 @@ export async function findWebServer(name) {
  * @param {object} options
  * @param {keyof typeof SERVERS} options.name
  * @param {string} options.config the example file
- * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string, HOST_1?: string, HOST_2?: string }}
+ * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string, APP?: string, HOST_1?: string, HOST_2?: string }}
  *   [options.values] what to put in place of the file's own port 8080 (default: a free one), `/run/propylon/app.sock`,
- *   backend port, `/srv/www`, 10.0.0.1 and 10.0.0.2
+ *   backend port, `/srv/www`, `/srv/app`, 10.0.0.1 and 10.0.0.2
  * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
  *   the server's own user must be able to enter it
  * @returns {Promise<{ url: string, pid: number, log(): Promise<string>, stop(): Promise<void> }>}
@@ -73,7 +73,7 @@ export async function startWebServer({ name, config, values = {}, dir }) {
   await mkdir(root, { recursive: true });
   const port = values.PORT ?? (await freePort());
 
-  const put = { ...values, ROOT: root, PORT: port };
+  const put = { ...values, ROOT: root, PORT: port, LOG: join(scratch, "logs") };
   const text = (await readFile(config, "utf8")).replaceAll(STANDS_IN, (found, ...rest) => {
     const [name] = Object.entries(rest.at(-1)).find(([, text]) => text !== undefined);
     return String(put[name] ?? found);
@@ -102,7 +102,9 @@ export async function startWebServer({ name, config, values = {}, dir }) {
     process.off("exit", kill);
   });
 
-  const log = async () => output + (await readFile(errorLog, "utf8").catch(() => ""));
+  const logs = [errorLog, join(scratch, "logs/app.log")];
+  const log = async () =>
+    output + (await Promise.all(logs.map((file) => readFile(file, "utf8").catch(() => "")))).join("");
   const stop = async () => {
     if (!over) {
       kill();
@@ -139,7 +141,7 @@ const APACHE_MODULES = [
     "http2",
   ],
   ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
-  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "jk", "fastcgi"],
+  ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "jk", "fastcgi", "fcgid", "cgid"],
   ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm"],
 ];
 
@@ -171,9 +173,11 @@ async function apacheScaffold({ example, scratch, errorLog }) {
 
 /** The error log stays on standard error: lighttpd opens a file only after it has become its user. */
 async function lighttpdScaffold({ example, scratch }) {
-  const uploads = join(scratch, "uploads");
-  await mkdir(uploads, { recursive: true });
-  await chmod(uploads, 0o1777);
+  const [uploads, logs] = [join(scratch, "uploads"), join(scratch, "logs")];
+  for (const directory of [uploads, logs]) {
+    await mkdir(directory, { recursive: true });
+    await chmod(directory, 0o1777);
+  }
   const lines = [
     `server.upload-dirs = ( "${uploads}" )`,
     'server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect" )',

@@ -20,6 +20,7 @@ interface WebServerModule {
       SOCKET?: string;
       BACKEND_PORT?: number;
       ROOT?: string;
+      APP?: string;
       HOST_1?: string;
       HOST_2?: string;
     };

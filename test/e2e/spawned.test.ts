@@ -1,0 +1,233 @@
+/** Apps that somebody else starts and hands the socket to listen on as descriptor 0: mod_fcgid, lighttpd, spawn-fcgi. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { type Front, INSTALLED, startWebServer } from "../support/front.ts";
+import { type Answer, begin, call } from "../support/http-client.ts";
+import { sleep, until } from "../support/supervised.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const UPLOAD = Buffer.from(Array.from({ length: 3 * 2 ** 20 }, (_, i) => i % 251));
+
+/** What stands for /srv/app in the examples: the hello example, with an app that notes what happens. */
+let directory: string;
+let front: Front | undefined;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "propylon-spawned-"));
+  await chmod(directory, 0o755);
+  await mkdir(join(directory, "node_modules"));
+  await symlink(ROOT, join(directory, "node_modules/propylon"));
+  await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
+  await cp(join(ROOT, "examples/hello/hello.ini"), join(directory, "hello.ini"));
+  await cp(join(ROOT, "test/support/apps/spawned.js"), join(directory, "app.js"));
+  await writeFile(join(directory, "events"), "");
+  await chmod(join(directory, "events"), 0o666);
+  // lighttpd binds the socket as the user that it has become.
+  await mkdir(join(directory, "run"));
+  await chmod(join(directory, "run"), 0o777);
+  await lay("start.sh");
+});
+
+afterEach(async () => {
+  await front?.stop();
+  front = undefined;
+  await until(
+    async () => (await living()).length === 0,
+    () => "the processes to end",
+  );
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Copies an example to where it is to be, with this machine's own paths. */
+async function lay(name: string, to: string = join(directory, name.split("/").at(-1)!)): Promise<void> {
+  const text = await readFile(join(ROOT, "examples/spawned", name), "utf8");
+  await writeFile(to, text.replaceAll("/srv/app", directory).replace("exec node", `exec ${process.execPath}`));
+  await chmod(to, 0o755);
+}
+
+async function events(): Promise<string[]> {
+  return (await readFile(join(directory, "events"), "utf8")).trimEnd().split("\n").filter(Boolean);
+}
+
+async function happened(event: string): Promise<void> {
+  await until(
+    async () => (await events()).some((line) => line.endsWith(` ${event}`)),
+    () => `"${event}" to happen`,
+  );
+}
+
+/** Of the processes that the app has noted those that are still there. */
+async function living(): Promise<number[]> {
+  const pids = new Set((await events()).map((line) => Number(line.split(" ")[0])));
+  return [...pids].filter((pid) => existsSync(`/proc/${pid}`));
+}
+
+async function start(name: "apache" | "lighttpd", file: string): Promise<Front> {
+  front = await startWebServer({
+    name,
+    config: join(ROOT, file),
+    values: { APP: directory, SOCKET: join(directory, "run/app.socket") },
+  });
+  return front;
+}
+
+function json(answer: Answer): Record<string, unknown> {
+  expect(answer.status, answer.body.toString()).toBe(200);
+  return JSON.parse(answer.body.toString()) as Record<string, unknown>;
+}
+
+const FCGID = existsSync("/usr/lib/apache2/modules/mod_fcgid.so");
+const cases = [
+  ["apache", "apache-examples/mod_fcgid.conf", ""],
+  ["apache", "apache-examples/mod_fcgid-james.conf", "/james"],
+  ["lighttpd", "examples/lighttpd/fastcgi-spawned.conf", ""],
+  ["lighttpd", "examples/lighttpd/fastcgi-spawned-james.conf", "/james"],
+] as const;
+
+describe.each(cases)("%s with %s", (name, file, prefix) => {
+  const runnable = INSTALLED.has(name) && (name !== "apache" || FCGID);
+
+  it.skipIf(!runnable)(
+    "starts the app, which answers, streams, takes an upload, and hears that the client has left",
+    async () => {
+      const { url } = await start(name, file);
+      const headers = ["Authorization", "Basic YTpi"];
+      expect(json(await call(url, { path: `${prefix}/a%2Fb?x=1`, headers }))).toMatchObject({
+        ...{ method: "GET", url: "/a%2Fb?x=1", baseUrl: prefix, authorization: "Basic YTpi" },
+      });
+
+      const halves = await begin(url, { path: `${prefix}/halves` });
+      const [first] = (await once(halves, "data")) as [Buffer];
+      expect(first.toString()).toBe("first half, ");
+      const [second] = (await once(halves, "data")) as [Buffer];
+      expect(second.toString()).toBe("second half");
+
+      const digest = await call(url, { method: "POST", path: `${prefix}/digest`, body: UPLOAD });
+      expect(digest.body.toString()).toBe(createHash("sha256").update(UPLOAD).digest("hex"));
+
+      const drip = await begin(url, { path: `${prefix}/drip` });
+      await once(drip, "data");
+      drip.destroy();
+      await happened("left");
+    },
+  );
+});
+
+const both = ["apache", "lighttpd"] as const;
+const EXAMPLES = { apache: "apache-examples/mod_fcgid.conf", lighttpd: "examples/lighttpd/fastcgi-spawned.conf" };
+const runs = (name: "apache" | "lighttpd"): boolean => INSTALLED.has(name) && (name !== "apache" || FCGID);
+
+describe.each(both.filter(runs))("started by %s", (name) => {
+  it.each(["thread", "fork"])(
+    "the %s mode serves too, and all of its processes end with the web server",
+    async (mode) => {
+      await configure(
+        `[server:spawned]\nuse = egg:propylon#fcgi_${mode}\npm = static\nmaxThreads = 2\nmaxChildren = 2\n`,
+      );
+      const { url, stop } = await start(name, EXAMPLES[name]);
+      const pids = new Set<unknown>();
+      for (let i = 0; i < 8; i++) pids.add(json(await call(url, { path: "/" }))["pid"]);
+      const digest = await call(url, { method: "POST", path: "/digest", body: UPLOAD });
+      expect(digest.body.toString()).toBe(createHash("sha256").update(UPLOAD).digest("hex"));
+      await stop();
+      for (const pid of pids)
+        await until(
+          () => !existsSync(`/proc/${String(pid)}`),
+          () => `process ${String(pid)} to end`,
+        );
+    },
+  );
+
+  it("its error log has why an app cannot be loaded, which is not tried again and again", async () => {
+    await writeFile(
+      join(directory, "app.js"),
+      'import { appendFileSync } from "node:fs";\n' +
+        'appendFileSync(new URL("./events", import.meta.url), `${process.pid} failed\\n`);\n' +
+        'export function makeApp() {\n  throw new Error("the database is not there");\n}\n',
+    );
+    const { url, log } = await start(name, EXAMPLES[name]);
+    // After some failures mod_fcgid lets requests wait for a quarter of a minute before the next start; lighttpd answers
+    // at once and starts the app again after two seconds.
+    const requests = name === "apache" ? 3 : 20;
+    for (let i = 0; i < requests; i++) {
+      expect((await call(url, { path: "/" })).status).toBeOneOf([500, 503]);
+      await sleep(100);
+    }
+    const starts = (await events()).length;
+    expect(starts).toBeGreaterThan(0);
+    expect(starts).toBeLessThanOrEqual(6);
+    expect(await log()).toMatch(/APP_LOAD_FAILED: .*hello\.ini:\d+ \[app:main\] .*the database is not there/);
+  });
+});
+
+/** The app of the example with another server. */
+async function configure(server: string): Promise<void> {
+  await writeFile(join(directory, "hello.ini"), `[app:main]\nuse = call:./app.js:makeApp\n\n${server}`);
+}
+
+describe.skipIf(!runs("apache"))("mod_fcgid", () => {
+  it("starts a process for each request that comes while the others are busy", async () => {
+    const { url } = await start("apache", EXAMPLES.apache);
+    const answers = await Promise.all(Array.from({ length: 3 }, () => call(url, { path: "/slow" })));
+    expect(answers.map(({ body }) => body.toString())).toEqual(["slow but sure", "slow but sure", "slow but sure"]);
+    expect((await living()).length).toBeGreaterThan(1);
+  });
+
+  it("lets a request be answered while Apache restarts gracefully, then starts anew", async () => {
+    const { url, pid } = await start("apache", EXAMPLES.apache);
+    const before = json(await call(url, { path: "/" }))["pid"];
+    const answer = call(url, { path: "/slow" });
+    await happened("slow");
+    process.kill(pid, "SIGUSR1");
+    expect((await answer).body.toString()).toBe("slow but sure");
+    await happened("ended");
+    expect(json(await call(url, { path: "/" }))["pid"]).not.toBe(before);
+  });
+
+  it("serves the directory of somebody who may put files there alone: .htaccess and app.fcgi", async () => {
+    const home = join(directory, "public_html");
+    await mkdir(home);
+    await cp(join(ROOT, "examples/spawned/public_html/.htaccess"), join(home, ".htaccess"));
+    await lay("public_html/app.fcgi", join(home, "app.fcgi"));
+    await writeFile(join(home, "robots.txt"), "User-agent: *\n");
+    const hoster = join(directory, "hoster.conf");
+    await writeFile(
+      hoster,
+      `Listen 127.0.0.1:8080\n<VirtualHost 127.0.0.1:8080>\nDocumentRoot "${home}"\n<Directory "${home}">\nOptions FollowSymLinks\n` +
+        `AllowOverride FileInfo AuthConfig Options=ExecCGI\nRequire all granted\n</Directory>\n</VirtualHost>\n`,
+    );
+    front = await startWebServer({ name: "apache", config: hoster });
+    const headers = ["Authorization", "Basic YTpi"];
+    expect(json(await call(front.url, { path: "/a/b?x=1", headers }))).toMatchObject({
+      ...{ url: "/a/b?x=1", baseUrl: "", authorization: "Basic YTpi" },
+    });
+    expect(json(await call(front.url, { path: "/" }))).toMatchObject({ url: "/", baseUrl: "" });
+    expect((await call(front.url, { path: "/robots.txt" })).body.toString()).toBe("User-agent: *\n");
+  });
+});
+
+describe.skipIf(!existsSync("/usr/bin/spawn-fcgi") || !INSTALLED.has("lighttpd"))("spawn-fcgi", () => {
+  it("starts the app in the background, for a web server that finds the socket", async () => {
+    const socket = join(directory, "run/app.sock");
+    const { stdout } = await promisify(execFile)("spawn-fcgi", [
+      ...["-s", socket, "-M", "0666", "-P", join(directory, "pid"), "--", join(directory, "start.sh")],
+    ]);
+    const pid = Number(await readFile(join(directory, "pid"), "utf8"));
+    expect(stdout).toContain(String(pid));
+    const config = join(ROOT, "examples/lighttpd/fastcgi-unix.conf");
+    front = await startWebServer({ name: "lighttpd", config, values: { SOCKET: socket } });
+    expect(json(await call(front.url, { path: "/a" }))).toMatchObject({ url: "/a", pid });
+    process.kill(pid, "SIGTERM");
+    await happened("ended");
+  });
+});
