@@ -61,8 +61,9 @@ A time, a rate or a size of 0 is no limit at all; where that cannot be had, a le
 
 ## Where to listen
 
-Either \`socket\`, or \`port\` with or without \`host\`. With neither, the gateway takes the listening socket that the
-web server has put on descriptor 0. \`umask\` is another way to say \`socket_mode\`, which wins.
+Either \`socket\`, or \`port\` with or without \`host\`, or \`fd\`. With none of them, the gateway takes the one socket that
+systemd has passed, else the listening socket that the web server has put on descriptor 0
+([Started by somebody else](started.md)). \`umask\` is another way to say \`socket_mode\`, which wins.
 
 In the library these belong to \`listen\`: \`server.listen(port, host)\`, \`server.listen(path)\` or
 \`server.listen({ path, mode, umask, owner, group })\`; \`server.listen()\` is descriptor 0.

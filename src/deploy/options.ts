@@ -24,6 +24,10 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
   }),
   row({ name: "port", kind: "port", scope: "listen", about: "TCP port to listen on" }),
   row({ name: "socket", kind: "text", scope: "listen", about: "path of the Unix socket to listen on" }),
+  row({
+    ...{ name: "fd", kind: "text", scope: "listen" },
+    about: "a socket that is handed over: its number, or the name that systemd has for it (FileDescriptorName=)",
+  }),
   row({ name: "umask", kind: "mode", scope: "listen", about: "permissions that the socket does not get, in octal" }),
   row({
     name: "socketMode",
@@ -75,6 +79,7 @@ export interface ServerSettings {
     readonly host?: string;
     readonly port?: number;
     readonly socket?: string;
+    readonly fd?: string;
     readonly umask?: number;
     readonly socketMode?: number;
     readonly socketOwner?: string;

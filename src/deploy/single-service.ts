@@ -6,6 +6,7 @@ import { describeAddress } from "../gateway/listen-address.ts";
 import type { Logger } from "../log.ts";
 import { RequestLimit } from "../modes/request-limit.ts";
 import { enterSurroundings } from "../supervisor/surroundings.ts";
+import { checkListener } from "./listen.ts";
 import { type GatewayPlan, TITLES, valueOf } from "./plan.ts";
 import { type OpenGateway, type RunningServer, appDispatcher, closeGateway, openGateway } from "./gateway.ts";
 
@@ -21,6 +22,7 @@ export async function startSingle(
   load: () => Promise<AppHandler>,
   { log, onBound }: { readonly log: Logger; readonly onBound?: (() => void) | undefined },
 ): Promise<RunningServer> {
+  checkListener(plan.address);
   const { user, group, chdir, processUmask: umask } = plan.settings.process;
   const asIs = [user, group, chdir, umask].every((value) => value === undefined);
   const worker: WorkerInfo = { id: 0, generation: 1, mode: "single" };

@@ -3,6 +3,7 @@ import type { Logger } from "../log.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { warnOfRoot } from "../supervisor/surroundings.ts";
 import { type GatewayWork, siteOf } from "./gateway-work.ts";
+import { checkListener } from "./listen.ts";
 import { PidFile } from "./pid-file.ts";
 import { TITLES } from "./plan.ts";
 import type { RunningServer } from "./gateway.ts";
@@ -34,13 +35,16 @@ export async function startSupervised(
   file: string | null = null,
 ): Promise<SupervisedServer> {
   const { protocol, mode, settings } = work.plan;
+  checkListener(work.plan.address);
   warnOfRoot(settings.process.user, log);
   const supervisor = new Supervisor<GatewayWork>({
     entry: new URL("./gateway-main.js", import.meta.url),
     site: siteOf(work),
     reread: async () => {
       const next = await reread();
-      statusListen(next.plan); // Throws before anything changes.
+      // Both throw before anything changes.
+      checkListener(next.plan.address);
+      statusListen(next.plan);
       if (next.plan.mode === mode) return siteOf(next);
       throw new Error(`a change of the mode, from ${mode} to ${next.plan.mode}, needs a restart`);
     },

@@ -1,9 +1,11 @@
 /** Where the gateway listens: an address and port, a Unix socket's path, or a descriptor that is inherited. */
 import dns from "node:dns";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import cluster from "node:cluster";
 import { type AddressInfo, isIP, type Server } from "node:net";
+import type { ConfigPlace } from "../errors.ts";
 import type { Logger } from "../log.ts";
+import { isUnixSocket } from "./descriptor.ts";
 import { bindUnixSocket, type UnixSocketAddress } from "./unix-socket.ts";
 
 export interface TcpAddress {
@@ -20,6 +22,10 @@ export interface DescriptorAddress {
   readonly fd: number;
   /** In a cluster's worker: the number is that of a descriptor of its own, not of one of its primary's. */
   readonly exclusive?: boolean | undefined;
+  /** What systemd calls it. */
+  readonly name?: string | undefined;
+  /** Nobody has handed it over: it can be told of such a server where its status is, but it cannot be started. */
+  readonly missing?: { readonly why: string; readonly place: ConfigPlace } | undefined;
 }
 
 export type ListenAddress = TcpAddress | UnixSocketAddress | DescriptorAddress;
@@ -57,15 +63,15 @@ export function bind(server: Server, address: ListenAddress, options: BindOption
 /** Nobody but this machine can reach it. Of a descriptor that is known of Unix sockets alone. */
 export function isPrivate(address: ListenAddress): boolean {
   if ("path" in address) return true;
-  if ("fd" in address) return isUnixSocket(address.fd);
+  if ("fd" in address) return address.missing !== undefined || isUnixSocket(address.fd);
   const host = address.host?.replace(/^\[(.*)\]$/, "$1") || "127.0.0.1";
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-/** For people: the path, `127.0.0.1:6500`, `descriptor 0`. */
+/** For people: the path, `127.0.0.1:6500`, `descriptor 0`, `descriptor 3 (web)`. */
 export function describeAddress(bound: AddressInfo | string | null, wanted: ListenAddress): string {
   if ("path" in wanted) return wanted.path;
-  if ("fd" in wanted) return `descriptor ${wanted.fd}`;
+  if ("fd" in wanted) return `descriptor ${wanted.fd}${wanted.name === undefined ? "" : ` (${wanted.name})`}`;
   if (bound === null || typeof bound === "string") return String(wanted.port);
   return bound.family === "IPv6" ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
 }
@@ -108,17 +114,6 @@ function withKnownAddress(address: string, listen: () => void): void {
     listen();
   } finally {
     dns.lookup = genuine;
-  }
-}
-
-/** proc(5): the inode of a socket is the seventh column of the table of its kind. */
-function isUnixSocket(fd: number): boolean {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
-    const rows = readFileSync("/proc/self/net/unix", "latin1").split("\n");
-    return inode !== undefined && rows.some((row) => row.split(/\s+/)[6] === inode);
-  } catch {
-    return false; // Another system, or no such descriptor.
   }
 }
 

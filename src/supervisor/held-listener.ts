@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
 import { type CarriedError, reviveError } from "../carried-error.ts";
-import type { ListenAddress } from "../gateway/listen-address.ts";
+import { type ListenAddress, describeAddress } from "../gateway/listen-address.ts";
 import type { Logger } from "../log.ts";
 
 /** What the keeper thread is started with. */
@@ -36,7 +36,7 @@ const CLOSE_TIME = 1000;
 export class HeldListener {
   /** The descriptor's number in this process. */
   readonly fd: number;
-  /** For people: the path, `127.0.0.1:6500`, or `descriptor 0`. */
+  /** For people: the path, `127.0.0.1:6500`, or `descriptor 3 (web)`. */
   readonly where: string;
   readonly #state: Int32Array | null;
   readonly #atExit = (): void => this.close();
@@ -54,7 +54,7 @@ export class HeldListener {
    * @throws ListenError, or the error of Node (EADDRINUSE, EACCES)
    */
   static async hold(address: ListenAddress, backlog: number, log: Logger): Promise<HeldListener> {
-    if ("fd" in address) return new HeldListener(address.fd, `descriptor ${address.fd}`, null);
+    if ("fd" in address) return new HeldListener(address.fd, describeAddress(null, address), null);
     const state = new Int32Array(new SharedArrayBuffer(4));
     const data: KeeperData = { address, backlog, state };
     const thread = new Worker(new URL("./keeper-main.js", import.meta.url), {

@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { type Front, INSTALLED, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
+import { ask } from "../support/service.ts";
 import { sleep, until } from "../support/supervised.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -228,6 +229,15 @@ describe.skipIf(!existsSync("/usr/bin/spawn-fcgi") || !INSTALLED.has("lighttpd")
     front = await startWebServer({ name: "lighttpd", config, values: { SOCKET: socket } });
     expect(json(await call(front.url, { path: "/a" }))).toMatchObject({ url: "/a", pid });
     process.kill(pid, "SIGTERM");
+    await happened("ended");
+  });
+
+  it("starts an SCGI server too, which has to say that it listens on descriptor 0", async () => {
+    await configure("[server:spawned]\nuse = egg:propylon#scgi\nfd = 0\n");
+    const path = join(directory, "run/app.sock");
+    await promisify(execFile)("spawn-fcgi", ["-s", path, "-P", join(directory, "pid"), join(directory, "start.sh")]);
+    expect(JSON.parse(await ask({ path }, "/a", "scgi"))).toMatchObject({ url: "/a" });
+    process.kill(Number(await readFile(join(directory, "pid"), "utf8")), "SIGTERM");
     await happened("ended");
   });
 });

@@ -29,6 +29,10 @@ const ROUTES = {
     await sleep(600);
     res.end("slow but sure");
   },
+  "/env": (_req, res) => {
+    const ours = Object.keys(process.env).filter((name) => /^(?:LISTEN|NOTIFY|WATCHDOG)_/.test(name));
+    res.end(ours.join(" "));
+  },
   "/drip": (_req, res) => {
     note("drip");
     const timer = setInterval(() => res.write("drop "), 20);
