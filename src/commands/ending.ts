@@ -5,6 +5,7 @@ import type { RunningServer } from "../deploy/gateway.ts";
 import type { SupervisedServer } from "../deploy/supervised.ts";
 import type { Logger } from "../log.ts";
 import { describeFailure } from "./failure.ts";
+import type { ServiceManager } from "./service-manager.ts";
 
 /** Signals that end the server, and the exit code when one comes a second time. */
 const STOP_SIGNALS = { SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 } as const;
@@ -69,14 +70,15 @@ export async function whileLoading<Result>(what: string, load: () => Promise<Res
 }
 
 /** From now on the process ends with its server: 0 after a signal, 1 after an uncaught exception. */
-export function endWith(running: RunningServer | SupervisedServer, log: Logger): void {
-  if ("reload" in running) obeySignals(running, log);
+export function endWith(running: RunningServer | SupervisedServer, log: Logger, manager: ServiceManager | null): void {
+  if ("reload" in running) obeySignals(running, log, manager);
   if (running.reopenLogs !== undefined) process.on("SIGUSR1", () => running.reopenLogs?.());
   let stopping = false;
   let code = 0;
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
+    manager?.stopping();
     void running.close().then(
       () => process.exit(code),
       (error: unknown) => {
@@ -109,12 +111,20 @@ export function endWith(running: RunningServer | SupervisedServer, log: Logger):
 }
 
 /** As PHP-FPM and gunicorn have them. */
-function obeySignals(server: SupervisedServer, log: Logger): void {
+function obeySignals(server: SupervisedServer, log: Logger, manager: ServiceManager | null): void {
   process.on("SIGHUP", () => {
     log.info("SIGHUP: reloading");
+    manager?.reloading();
     server.reload().then(
-      () => log.info("reloaded"),
-      (error: unknown) => log.error(`reload failed, what served goes on: ${describeFailure(error, false)}`),
+      () => {
+        log.info("reloaded");
+        manager?.reloaded(null);
+      },
+      (error: unknown) => {
+        const why = describeFailure(error, false);
+        log.error(`reload failed, what served goes on: ${why}`);
+        manager?.reloaded(why);
+      },
     );
   });
   process.on("SIGUSR2", () => server.dumpStacks());

@@ -9,6 +9,7 @@ import { didYouMean, nearestName } from "../suggest.ts";
 import { parseVariables, splitTarget } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
 import { awaitStart, endWith, whileLoading } from "./ending.ts";
+import { ServiceManager } from "./service-manager.ts";
 import { UsageError, exitCodeOf, reportFailure } from "./failure.ts";
 
 export interface ServeFlags {
@@ -95,16 +96,18 @@ async function inForeground(target: string, variables: readonly string[], flags:
     // What the app has opened meanwhile would keep the process.
     process.exit(0);
   }
+  const manager = ServiceManager.find(log);
   const pid = pidFile === undefined ? null : new PidFile(pidFile);
   const started = awaitStart(log);
   // With the rights that are given up then it may not be possible any more.
   const onBound = (): void => pid?.publish();
   const running = await whileLoading("the app", async () => await start(file, { ...options, onBound }));
-  endWith(running, log);
+  endWith(running, log, manager);
   pid?.publish();
   // For servers that cannot be reloaded, such as the single mode, the signal keeps the system's meaning.
   if (started()) process.kill(process.pid, "SIGHUP");
   say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
+  manager?.ready(running.where);
   if (flags.readyFd !== undefined) tellReady(Number(flags.readyFd));
 }
 

@@ -1,6 +1,7 @@
 /** Started by systemd: sockets that it has opened, and what it is told. There is no systemd: its part is played. */
 import { execFile } from "node:child_process";
-import { chmod, cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,13 +9,14 @@ import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { Service, type Unit, ask } from "../support/service.ts";
-import { until } from "../support/supervised.ts";
+import { NotifySocket, Service, type Unit, ask } from "../support/service.ts";
+import { sleep, until } from "../support/supervised.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 let directory: string;
 let service: Service | undefined;
+let manager: NotifySocket | undefined;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "propylon-systemd-"));
@@ -24,8 +26,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  if (service?.gone === false) await service.stop("SIGKILL");
-  service = undefined;
+  await service?.stop();
+  manager?.close();
+  service = manager = undefined;
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -127,5 +130,142 @@ describe("a socket that systemd passes", () => {
     const check = [join(ROOT, "bin/propylon.js"), "serve", "--check", file];
     const { stdout } = await promisify(execFile)(process.execPath, check);
     expect(stdout).toContain("can be served by");
+  });
+});
+
+const NOTIFY = existsSync("/usr/bin/systemd-notify");
+
+describe.skipIf(!NOTIFY)("what systemd is told", () => {
+  it.each([
+    ["fcgi", "path"],
+    ["fcgi_thread", "path"],
+    ["fcgi_fork", "@name"],
+  ])("%s: ready, reloading, reloaded or not, stopping (%s)", async (use, kind) => {
+    const address = kind === "path" ? at("notify") : `@${directory}`;
+    manager = await NotifySocket.open(address);
+    await configure(use, `socket = ${at("app.sock")}`);
+    const { process: child } = await start({ env: { NOTIFY_SOCKET: address } });
+    let next = await manager.heard("READY=1");
+    expect(manager.messages[0]).toEqual([
+      ...["READY=1", `MAINPID=${child.pid}`, `STATUS=Serving FastCGI on ${at("app.sock")}`],
+    ]);
+    expect(await ask({ path: at("app.sock") }, "/env")).toBe("");
+    if (use !== "fcgi") {
+      const before = Number(process.hrtime.bigint() / 1000n);
+      child.kill("SIGHUP");
+      next = await manager.heard("RELOADING=1", next);
+      const [, stamp] = manager.messages[next - 1]!;
+      expect(Number(/^MONOTONIC_USEC=(\d+)$/.exec(stamp!)![1])).toBeGreaterThanOrEqual(before);
+      next = await manager.heard("READY=1", next);
+      expect(manager.messages[next - 1]).toContain(`STATUS=Serving FastCGI on ${at("app.sock")}`);
+
+      await configure(use, `socket = ${at("app.sock")}`, "no_such = option");
+      child.kill("SIGHUP");
+      next = await manager.heard("READY=1", next);
+      expect(manager.messages[next - 1]![1]).toMatch(
+        /^STATUS=Reload failed, what served goes on: CONFIG_UNKNOWN_OPTION/,
+      );
+    }
+    child.kill("SIGTERM");
+    await manager.heard("STOPPING=1", next);
+    expect(await service!.stop()).toBe(0);
+  });
+
+  it.each([
+    ["fcgi", "is in the way"],
+    ["fcgi_thread", "is not in the way"],
+  ])("%s: that it lives, twice as often as it wants to hear, and an app that blocks %s", async (use, what) => {
+    manager = await NotifySocket.open(at("notify"));
+    await configure(use, `socket = ${at("app.sock")}`);
+    const env = { NOTIFY_SOCKET: at("notify"), WATCHDOG_USEC: "1000000" };
+    await start({ before: "export LISTEN_PID=$$ WATCHDOG_PID=$$;", env });
+    let next = await manager.heard("READY=1");
+    for (let i = 0; i < 2; i++) next = await manager.heard("WATCHDOG=1", next);
+    const blocked = ask({ path: at("app.sock") }, "/block");
+    // What was on its way has come then.
+    await sleep(1000);
+    const { length } = manager.messages;
+    await sleep(1200);
+    if (what === "is in the way") expect(manager.messages.length).toBe(length);
+    else expect(manager.messages.length).toBeGreaterThan(length);
+    expect(await blocked).toBe("blocked");
+    await manager.heard("WATCHDOG=1", length);
+  });
+
+  it("is nothing where the watchdog is for another process", async () => {
+    manager = await NotifySocket.open(at("notify"));
+    await configure("fcgi", `socket = ${at("app.sock")}`);
+    const env = { NOTIFY_SOCKET: at("notify"), WATCHDOG_USEC: "100000", WATCHDOG_PID: "1" };
+    await start({ env });
+    await manager.heard("READY=1");
+    await sleep(400);
+    expect(manager.messages.flat()).not.toContain("WATCHDOG=1");
+    expect(await ask({ path: at("app.sock") }, "/env")).toBe("");
+  });
+
+  it("is lost without systemd-notify, which is said once and harms nothing", async () => {
+    manager = await NotifySocket.open(at("notify"));
+    await configure("fcgi", `socket = ${at("app.sock")}`);
+    const env = { NOTIFY_SOCKET: at("notify"), WATCHDOG_USEC: "100000", PATH: at("nowhere") };
+    await start({ before: "export LISTEN_PID=$$ WATCHDOG_PID=$$;", env });
+    await until(
+      () => service!.output.includes("systemd is not told"),
+      () => service!.output,
+    );
+    await sleep(300);
+    expect(service!.output.match(/systemd-notify: not found|systemd is not told/g)).toHaveLength(2);
+    expect(await ask({ path: at("app.sock") }, "/env")).toBe("");
+    expect(await service!.stop()).toBe(0);
+  });
+});
+
+describe("the example units", () => {
+  const units = ["propylon@.service", "propylon@.socket"];
+
+  /** Its lines, for the instance "hello" with the app in this test's directory. */
+  async function unit(name: string): Promise<Map<string, string>> {
+    const text = await readFile(join(ROOT, "examples/systemd", name), "utf8");
+    const here = text
+      .replaceAll("%i", "hello")
+      .replaceAll("/srv/hello", directory)
+      .replaceAll("/usr/bin/node", process.execPath);
+    return new Map(
+      here.split("\n").flatMap((line) => (/^\w+=/.test(line) ? [line.split(/=(.*)/, 2) as [string, string]] : [])),
+    );
+  }
+
+  it.skipIf(!existsSync("/usr/bin/systemd-analyze"))("have no fault that systemd-analyze finds", async () => {
+    for (const name of units) await cp(join(ROOT, "examples/systemd", name), at(name));
+    const analyze = ["verify", "--man=no", ...units.map(at)];
+    const { stdout, stderr } = await promisify(execFile)("systemd-analyze", analyze);
+    expect(stdout + stderr).toBe("");
+  });
+
+  it.skipIf(!NOTIFY)("start the app with the socket, reload it and say whether that went well", async () => {
+    await mkdir(at("node_modules"));
+    await symlink(ROOT, at("node_modules/propylon"));
+    const ini = await readFile(join(ROOT, "examples/hello/hello.ini"), "utf8");
+    await writeFile(at("hello.ini"), ini.replaceAll("/run/propylon/hello", directory));
+    const [serviceUnit, socketUnit] = await Promise.all(units.map(unit));
+    const timeout = Number(serviceUnit!.get("WatchdogSec"));
+    expect(timeout).toBeGreaterThan(1);
+    manager = await NotifySocket.open(at("notify"));
+    const [node, ...args] = serviceUnit!.get("ExecStart")!.split(" ");
+    await start({
+      ...{ command: [node!], args, cwd: serviceUnit!.get("WorkingDirectory")! },
+      ...{ sockets: [at("web.sock")], names: socketUnit!.get("FileDescriptorName")! },
+      env: { NOTIFY_SOCKET: at("notify"), WATCHDOG_USEC: String(timeout * 1e6) },
+      until: async () => await manager!.heard("READY=1"),
+    });
+    expect(JSON.parse(await ask({ path: at("web.sock") }, "/a"))).toMatchObject({ url: "/a" });
+
+    const [, ...reload] = serviceUnit!.get("ExecReload")!.split(" ");
+    const { length } = manager.messages;
+    await promisify(execFile)(node!, reload, { cwd: directory });
+    await manager.heard("RELOADING=1", length);
+    await writeFile(at("hello.ini"), `${ini.replaceAll("/run/propylon/hello", directory)}\n[server:systemd]\n`);
+    await expect(promisify(execFile)(node!, reload, { cwd: directory })).rejects.toMatchObject({ code: 2 });
+    expect(await service!.stop()).toBe(0);
+    await manager.heard("STOPPING=1");
   });
 });

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { linkSync, unlinkSync } from "node:fs";
 import { type Server, createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
@@ -26,6 +27,8 @@ export interface Unit {
   readonly command?: readonly string[];
   /** A shell's commands before the program takes its place. Default: LISTEN_PID is set to its own number. */
   readonly before?: string;
+  /** What to wait for. Default: it says that it serves. */
+  readonly until?: () => Promise<unknown>;
 }
 
 export class Service {
@@ -45,17 +48,22 @@ export class Service {
     const { args, sockets = [], names, env = {}, cwd, command = [process.execPath, BIN, "serve"], before } = unit;
     const servers = await Promise.all(sockets.map(async (socket) => await bound(socket)));
     const passed = servers.length === 0 ? {} : { LISTEN_FDS: String(servers.length), LISTEN_FDNAMES: names };
-    const child = spawn("sh", ["-c", `${before ?? "export LISTEN_PID=$$;"} exec "$@"`, "sh", ...command, ...args], {
-      stdio: ["ignore", "pipe", "pipe", ...servers.map(descriptorOf)],
-      env: { PATH: process.env["PATH"], ...passed, ...env },
-      ...(cwd === undefined ? {} : { cwd }),
-    });
+    const child = spawn(
+      "/bin/sh",
+      ["-c", `${before ?? "export LISTEN_PID=$$;"} exec "$@"`, "sh", ...command, ...args],
+      {
+        stdio: ["ignore", "pipe", "pipe", ...servers.map(descriptorOf)],
+        env: { PATH: process.env["PATH"], ...passed, ...env },
+        ...(cwd === undefined ? {} : { cwd }),
+      },
+    );
     const ports = servers.map((server) => (server.address() as { port?: number }).port ?? 0);
     // Only the child accepts from now on.
     for (const server of servers) server.close();
     const service = new Service(child, ports);
+    if (unit.until !== undefined) await unit.until();
     await until(
-      () => service.output.includes("Serving ") || service.gone,
+      () => unit.until !== undefined || service.output.includes("Serving ") || service.gone,
       () => `the service to start:\n${service.output}`,
     );
     return service;
@@ -98,4 +106,54 @@ async function bound(socket: string | 0): Promise<Server> {
 
 function descriptorOf(server: Server): number {
   return (server as unknown as { _handle: { fd: number } })._handle.fd;
+}
+
+/** Stands in for systemd's end of NOTIFY_SOCKET. Node has no such sockets, and every Debian has perl. */
+const RECEIVER = `
+use Socket;
+my $address = $ARGV[0];
+$address =~ s/^@/\\0/;
+socket(my $socket, PF_UNIX, SOCK_DGRAM, 0) or die "socket: $!";
+bind($socket, sockaddr_un($address)) or die "bind: $!";
+$| = 1;
+print "listening\\n";
+while (defined recv($socket, my $message, 4096, 0)) {
+  $message =~ s/\\n/\\t/g;
+  print "$message\\n";
+}
+`;
+
+export class NotifySocket {
+  /** Each with its assignments. */
+  readonly messages: string[][] = [];
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+  }
+
+  /** @param address a path, or `@NAME` in the abstract namespace. */
+  static async open(address: string): Promise<NotifySocket> {
+    const child = spawn("perl", ["-e", RECEIVER, address], { stdio: ["ignore", "pipe", "inherit"] });
+    const socket = new NotifySocket(child);
+    const lines = createInterface({ input: child.stdout });
+    await once(lines, "line");
+    // systemd-notify waits until its socket is closed at this end, which it is as nobody takes it.
+    lines.on("line", (line) => line.startsWith("BARRIER=") || socket.messages.push(line.split("\t")));
+    return socket;
+  }
+
+  /** Waits for a message with that assignment, from the one with number `from` on; gives the number of the next. */
+  async heard(assignment: string, from = 0): Promise<number> {
+    const find = (): number => this.messages.findIndex((message, i) => i >= from && message.includes(assignment));
+    await until(
+      () => find() >= 0,
+      () => `${assignment} among\n${JSON.stringify(this.messages.slice(from))}`,
+    );
+    return find() + 1;
+  }
+
+  close(): void {
+    this.#process.kill();
+  }
 }

@@ -33,6 +33,11 @@ const ROUTES = {
     const ours = Object.keys(process.env).filter((name) => /^(?:LISTEN|NOTIFY|WATCHDOG)_/.test(name));
     res.end(ours.join(" "));
   },
+  // Some time, in which the loop does not turn.
+  "/block": (_req, res) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
+    res.end("blocked");
+  },
   "/drip": (_req, res) => {
     note("drip");
     const timer = setInterval(() => res.write("drop "), 20);
