@@ -59,9 +59,10 @@ export async function findWebServer(name) {
  *   backend port, `/srv/www`, `/srv/app`, 10.0.0.1 and 10.0.0.2
  * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
  *   the server's own user must be able to enter it
+ * @param {readonly string[]} [options.without] modules of Apache that it shall not have
  * @returns {Promise<{ url: string, pid: number, log(): Promise<string>, stop(): Promise<void> }>}
  */
-export async function startWebServer({ name, config, values = {}, dir }) {
+export async function startWebServer({ name, config, values = {}, dir, without = [] }) {
   const server = SERVERS[name];
   const program = await findWebServer(name);
   if (program === null) throw new Error(`${name} is not installed (looked for ${server.programs.join(", ")})`);
@@ -82,7 +83,7 @@ export async function startWebServer({ name, config, values = {}, dir }) {
   await writeFile(example, text);
   const main = join(scratch, "_main.conf");
   const errorLog = join(scratch, "error.log");
-  await writeFile(main, await server.scaffold({ example, scratch, errorLog }));
+  await writeFile(main, await server.scaffold({ example, scratch, errorLog, without }));
 
   let output = "";
   const child = spawn(program, server.arguments(main, scratch), { stdio: ["ignore", "pipe", "pipe"] });
@@ -147,7 +148,7 @@ const APACHE_MODULES = [
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];
 
-async function apacheScaffold({ example, scratch, errorLog }) {
+async function apacheScaffold({ example, scratch, errorLog, without }) {
   const lines = [
     `ServerRoot "${scratch}"`,
     `DefaultRuntimeDir "${scratch}"`,
@@ -158,7 +159,7 @@ async function apacheScaffold({ example, scratch, errorLog }) {
     ...(asRoot ? ["User www-data", "Group www-data"] : []),
   ];
   for (const directory of APACHE_DIRECTORIES) {
-    for (const module of APACHE_MODULES) {
+    for (const module of APACHE_MODULES.filter((module) => !without.includes(module))) {
       const file = join(directory, `mod_${module}.so`);
       if (await exists(file)) lines.push(`LoadModule ${module}_module "${file}"`);
     }

@@ -96,6 +96,8 @@ async function inForeground(target: string, variables: readonly string[], flags:
     // What the app has opened meanwhile would keep the process.
     process.exit(0);
   }
+  const isHelper = flags.watched === true || flags.readyFd !== undefined;
+  if (!isHelper && (await answeredAsCgi(file, options))) return;
   const manager = ServiceManager.find(log);
   const pid = pidFile === undefined ? null : new PidFile(pidFile);
   const started = awaitStart(log);
@@ -109,6 +111,16 @@ async function inForeground(target: string, variables: readonly string[], flags:
   say(`Starting server in PID ${process.pid}.\nServing ${running.where}`);
   manager?.ready(running.where);
   if (flags.readyFd !== undefined) tellReady(Number(flags.readyFd));
+}
+
+/**
+ * A web server's CGI starts a program for one request (RFC 3875 3.4), which a section that says where to listen is not
+ * for. True if that is so and the request is answered.
+ */
+async function answeredAsCgi(file: string, options: StartOptions): Promise<boolean> {
+  const { GATEWAY_INTERFACE = "", REQUEST_METHOD } = process.env;
+  if (!GATEWAY_INTERFACE.startsWith("CGI/") || REQUEST_METHOD === undefined) return false;
+  return await (await import("./cgi-request.ts")).answerCgi(file, options);
 }
 
 /** Whoever waited for it may be gone. */

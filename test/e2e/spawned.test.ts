@@ -1,4 +1,4 @@
-/** Apps that somebody else starts and hands the socket to listen on as descriptor 0: mod_fcgid, lighttpd, spawn-fcgi. */
+/** Apps that the web server starts: with the socket to listen on as descriptor 0 (mod_fcgid, lighttpd, spawn-fcgi), or as CGI. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { type Front, INSTALLED, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
-import { ask } from "../support/service.ts";
+import { Service, ask } from "../support/service.ts";
 import { sleep, until } from "../support/supervised.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -196,24 +196,78 @@ describe.skipIf(!runs("apache"))("mod_fcgid", () => {
   });
 
   it("serves the directory of somebody who may put files there alone: .htaccess and app.fcgi", async () => {
-    const home = join(directory, "public_html");
-    await mkdir(home);
-    await cp(join(ROOT, "examples/spawned/public_html/.htaccess"), join(home, ".htaccess"));
-    await lay("public_html/app.fcgi", join(home, "app.fcgi"));
-    await writeFile(join(home, "robots.txt"), "User-agent: *\n");
-    const hoster = join(directory, "hoster.conf");
-    await writeFile(
-      hoster,
-      `Listen 127.0.0.1:8080\n<VirtualHost 127.0.0.1:8080>\nDocumentRoot "${home}"\n<Directory "${home}">\nOptions FollowSymLinks\n` +
-        `AllowOverride FileInfo AuthConfig Options=ExecCGI\nRequire all granted\n</Directory>\n</VirtualHost>\n`,
-    );
-    front = await startWebServer({ name: "apache", config: hoster });
+    const { url } = await startAtHoster();
     const headers = ["Authorization", "Basic YTpi"];
-    expect(json(await call(front.url, { path: "/a/b?x=1", headers }))).toMatchObject({
+    expect(json(await call(url, { path: "/a/b?x=1", headers }))).toMatchObject({
       ...{ url: "/a/b?x=1", baseUrl: "", authorization: "Basic YTpi" },
     });
-    expect(json(await call(front.url, { path: "/" }))).toMatchObject({ url: "/", baseUrl: "" });
-    expect((await call(front.url, { path: "/robots.txt" })).body.toString()).toBe("User-agent: *\n");
+    expect(json(await call(url, { path: "/" }))).toMatchObject({ url: "/", baseUrl: "" });
+    expect((await call(url, { path: "/robots.txt" })).body.toString()).toBe("User-agent: *\n");
+  });
+});
+
+/** A host that lets its users have .htaccess files. */
+async function startAtHoster(without: readonly string[] = []): Promise<Front> {
+  const home = join(directory, "public_html");
+  await mkdir(home);
+  await cp(join(ROOT, "examples/spawned/public_html/.htaccess"), join(home, ".htaccess"));
+  await lay("public_html/app.fcgi", join(home, "app.fcgi"));
+  await writeFile(join(home, "robots.txt"), "User-agent: *\n");
+  const hoster = join(directory, "hoster.conf");
+  await writeFile(
+    hoster,
+    `Listen 127.0.0.1:8080\n<VirtualHost 127.0.0.1:8080>\nDocumentRoot "${home}"\n<Directory "${home}">\n` +
+      `Options FollowSymLinks\nAllowOverride FileInfo AuthConfig Options=ExecCGI\nRequire all granted\n` +
+      "</Directory>\n</VirtualHost>\n",
+  );
+  front = await startWebServer({ name: "apache", config: hoster, without });
+  return front;
+}
+
+describe.each(both.filter((name) => INSTALLED.has(name)))("%s that has CGI alone", (name) => {
+  async function startWithCgi(): Promise<Front> {
+    if (name === "apache") return await startAtHoster(["fcgid"]);
+    await mkdir(join(directory, "www"));
+    await lay("public_html/app.fcgi", join(directory, "www/app.fcgi"));
+    const config = join(ROOT, "examples/lighttpd/cgi.conf");
+    front = await startWebServer({ name, config, values: { ROOT: join(directory, "www") } });
+    return front;
+  }
+
+  it("starts app.fcgi for each request: answers, uploads and streams are as ever", async () => {
+    const { url } = await startWithCgi();
+    const headers = ["Authorization", "Basic YTpi", "Proxy", "http://evil.example"];
+    const seen = json(await call(url, { path: "/a%20b/%C3%BC?x=1", headers }));
+    expect(seen).toMatchObject({ method: "GET", url: "/a%20b/%C3%BC?x=1", baseUrl: "", authorization: "Basic YTpi" });
+    expect(json(await call(url, { path: "/" }))["pid"]).not.toBe(seen["pid"]);
+    expect((await call(url, { path: "/env", headers })).body.toString()).toBe("");
+    expect((await call(url, { method: "HEAD", path: "/a" })).body.length).toBe(0);
+
+    const sha256 = createHash("sha256").update(UPLOAD).digest("hex");
+    expect((await call(url, { method: "POST", path: "/digest", body: UPLOAD })).body.toString()).toBe(sha256);
+    const pieces = await call(url, { method: "POST", path: "/digest", body: ["one", "two", "three"] });
+    expect(pieces.body.toString()).toBe(createHash("sha256").update("onetwothree").digest("hex"));
+
+    const halves = await begin(url, { path: "/halves" });
+    const [first] = (await once(halves, "data")) as [Buffer];
+    expect(first.toString()).toBe("first half, ");
+    halves.resume();
+    await once(halves, "end");
+  });
+
+  it("ends the app of a client that has left", async () => {
+    const { url } = await startWithCgi();
+    const drip = await begin(url, { path: "/drip" });
+    await once(drip, "data");
+    drip.destroy();
+    await happened("ended");
+  });
+
+  it("has in its error log why an app cannot be loaded", async () => {
+    await writeFile(join(directory, "app.js"), 'throw new Error("the database is not there");\n');
+    const { url, log } = await startWithCgi();
+    expect((await call(url, { path: "/" })).status).toBe(500);
+    expect(await log()).toMatch(/APP_LOAD_FAILED: .*the database is not there/);
   });
 });
 
@@ -239,5 +293,36 @@ describe.skipIf(!existsSync("/usr/bin/spawn-fcgi") || !INSTALLED.has("lighttpd")
     expect(JSON.parse(await ask({ path }, "/a", "scgi"))).toMatchObject({ url: "/a" });
     process.kill(Number(await readFile(join(directory, "pid"), "utf8")), "SIGTERM");
     await happened("ended");
+  });
+});
+
+describe("CGI's variables", () => {
+  const env = { GATEWAY_INTERFACE: "CGI/1.1", REQUEST_METHOD: "GET", SCRIPT_NAME: "", PATH_INFO: "/a" };
+
+  it("mean nothing to a server that says where it listens", async () => {
+    const path = join(directory, "app.sock");
+    await configure(`[server:main]\nuse = egg:propylon#fcgi\nsocket = ${path}\n`);
+    const service = await Service.start({ args: [join(directory, "hello.ini")], env });
+    expect(JSON.parse(await ask({ path }, "/b"))).toMatchObject({ url: "/b" });
+    expect(await service.stop()).toBe(0);
+  });
+
+  it.each(["POST", "GET"])("give one answer with the section's own options, and an exit code: %s", async (method) => {
+    await configure(
+      "[server:main]\nuse = egg:propylon#fcgi_thread\nmount = /x\nmax_body_bytes = 5\naccess_log = stderr\n",
+    );
+    const given = method === "POST" ? { CONTENT_LENGTH: "6" } : {};
+    const service = await Service.start({
+      ...{ args: [join(directory, "hello.ini")], env: { ...env, ...given, REQUEST_METHOD: method, PATH_INFO: "/x/y" } },
+      until: async () => await Promise.resolve(),
+    });
+    await until(
+      () => service.gone,
+      () => service.output,
+    );
+    expect(service.process.exitCode).toBe(0);
+    if (method === "POST") expect(service.output).toMatch(/^Status: 413 /m);
+    else expect(service.output).toMatch(/^Status: 200 OK\r\n(?:.+\r\n)+\r\n.*"url":"\/y","baseUrl":"\/x"/m);
+    expect(service.output).toMatch(/"(?:GET|POST) \/x\/y .*" (?:413|200) /);
   });
 });

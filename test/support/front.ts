@@ -25,6 +25,7 @@ interface WebServerModule {
       HOST_2?: string;
     };
     readonly dir?: string;
+    readonly without?: readonly string[];
   }): Promise<Front>;
   freePort(): Promise<number>;
 }

@@ -9,6 +9,8 @@ const note = (event) => appendFileSync(EVENTS, `${process.pid} ${event}\n`);
 
 note("started");
 process.on("exit", () => note("ended"));
+// oxlint-disable-next-line no-console -- under CGI it must not become a part of the answer
+console.log("the app is loaded");
 
 const sleep = async (ms) => await new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -30,7 +32,7 @@ const ROUTES = {
     res.end("slow but sure");
   },
   "/env": (_req, res) => {
-    const ours = Object.keys(process.env).filter((name) => /^(?:LISTEN|NOTIFY|WATCHDOG)_/.test(name));
+    const ours = Object.keys(process.env).filter((name) => /^(?:LISTEN|NOTIFY|WATCHDOG|HTTP|REMOTE|QUERY)_/.test(name));
     res.end(ours.join(" "));
   },
   // Some time, in which the loop does not turn.
