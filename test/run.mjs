@@ -33,6 +33,8 @@ const coreOnly = process.argv.includes("--core");
 const PACKAGES = {
   ...{ apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" },
   iproute2: "ip",
+  ...{ "spawn-fcgi": "spawn-fcgi", systemd: "systemd-notify" },
+  "libapache2-mod-fcgid": "/usr/lib/apache2/modules/mod_fcgid.so",
   "libapache2-mod-jk": "/usr/lib/apache2/modules/mod_jk.so",
 };
 /** Majors beside the one that runs this file, as the npm package `node` has them. */

@@ -3,7 +3,7 @@
  *
  * Node has no Unix datagram sockets, so systemd's own program sends the messages (NotifyAccess=all lets it). A small shell
  * starts it, from a line for each message: to start a process from this one would stop its loop for the longer the larger
- * the app is, by some 100 ms at 500 MB, and the watchdog is told for ever.
+ * the app is, by some 100 ms at 650 MB, and the watchdog is told for ever.
  */
 import { spawn } from "node:child_process";
 import type { Writable } from "node:stream";
