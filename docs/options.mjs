@@ -79,7 +79,9 @@ ${table(of("app"))}
 ## The gateway: bounds and timeouts
 
 \`keepalive_requests = 0\` is no limit either. In the library the roles are those that have a listener (\`request\`,
-\`authorize\`, \`filter\`), and \`roles\` has no effect.
+\`authorize\`, \`filter\`), and \`roles\` has no effect. A section that names an app by \`authorizer\` or \`filter\`
+serves that role too, unless \`roles\` says which are served; a role in \`roles\` without an app of its own is answered by
+the server's app.
 
 ${table(of("gateway"))}
 

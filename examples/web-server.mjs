@@ -143,7 +143,7 @@ const APACHE_MODULES = [
   ],
   ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
   ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "jk", "fastcgi", "fcgid", "cgid"],
-  ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm"],
+  ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm", "authnz_fcgi"],
 ];
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];

@@ -29,6 +29,9 @@ export interface Params {
 /** The role the web server asks for (FastCGI 1.0 section 6). SCGI and AJP know only the responder. */
 export type Role = "responder" | "authorizer" | "filter";
 
+/** Something for each role that has it. The responder's stands in for what is not there. */
+export type ByRole<T> = { readonly responder: T } & { readonly [Name in Exclude<Role, "responder">]?: T | undefined };
+
 export type ProtocolName = "fastcgi" | "scgi" | "ajp";
 
 /** What is known when a request begins: all of its variables, none of its body. */

@@ -6,9 +6,9 @@ import type { AppHandler } from "./adapt.ts";
 import { hookAuthorizer } from "./authorizer.ts";
 import { type ConsoleCapture, captureConsole } from "./console-capture.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
-import { fetchHandler } from "./fetch.ts";
 import type { ExchangeHost, HostedCall, HostingOptions, NodeHandler } from "./handler.ts";
 import { HostedExchange } from "./hosted-exchange.ts";
+import { handlerOf } from "./node-handler.ts";
 import { runInContext } from "./request-context.ts";
 import type { IncomingMessageClass } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
@@ -16,9 +16,9 @@ import type { ServerResponseClass } from "./response.ts";
 export interface AppHostOptions extends HostingOptions {
   /** Answers the responder role. */
   readonly app: AppHandler;
-  /** Answers the authorizer role. */
+  /** Answers the authorizer role. Default: `app`. */
   readonly authorizer?: NodeHandler;
-  /** Answers the filter role. */
+  /** Answers the filter role. Default: `app`. */
   readonly filter?: NodeHandler;
   /** What the app writes to `console` while it serves a request goes to the web server's error log too. */
   readonly captureConsole: boolean;
@@ -39,7 +39,7 @@ export class AppHost implements Dispatcher, ExchangeHost {
       IncomingMessage: options.IncomingMessage ?? http.IncomingMessage,
       ServerResponse: options.ServerResponse ?? http.ServerResponse,
     };
-    this.#responder = options.app.kind === "fetch" ? fetchHandler(options.app.fetch) : options.app.handler;
+    this.#responder = handlerOf(options.app);
     this.#console = options.captureConsole ? captureConsole() : null;
   }
 

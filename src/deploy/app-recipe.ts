@@ -1,6 +1,7 @@
 /** How an app is made, as plain data: code crosses to a thread or a process by name, and is loaded there. */
 import { type AppHandler, adaptApp } from "../app/adapt.ts";
 import { loadExport } from "../app/load.ts";
+import type { ByRole, Role } from "../exchange.ts";
 import type { Logger } from "../log.ts";
 import { BUILTINS } from "./builtins.ts";
 import type { FileTexts } from "./config-file.ts";
@@ -21,8 +22,18 @@ export type AppRecipe =
   /** An app that a module exports ready-made. */
   | { readonly from: "module"; readonly module: string; readonly base: string; readonly export: string };
 
+/** Makes a server's app, and those that answer roles of FastCGI in its place, one after the other. @throws as `makeApp` */
+export async function makeApps(recipes: ByRole<AppRecipe>, log: Logger): Promise<ByRole<AppHandler>> {
+  const made: { -readonly [Name in Role]?: AppHandler } = {};
+  const { authorizer, filter } = recipes;
+  const responder = await makeApp(recipes.responder, log);
+  if (authorizer !== undefined) made.authorizer = await makeApp(authorizer, log);
+  if (filter !== undefined) made.filter = await makeApp(filter, log);
+  return { ...made, responder };
+}
+
 /** @throws ConfigError as `describe`, `create` and `adaptApp` do */
-export async function makeApp(recipe: AppRecipe, log: Logger): Promise<AppHandler> {
+async function makeApp(recipe: AppRecipe, log: Logger): Promise<AppHandler> {
   if (recipe.from === "module") {
     const where = `"${recipe.export}" of ${recipe.module}`;
     return await adaptApp(await loadExport(recipe, {}), { where });

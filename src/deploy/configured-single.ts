@@ -1,7 +1,8 @@
 /** The single mode with the app and the loggers of a configuration. */
 import type { AppHandler } from "../app/adapt.ts";
+import type { ByRole } from "../exchange.ts";
 import type { Logger } from "../log.ts";
-import { makeApp } from "./app-recipe.ts";
+import { makeApps } from "./app-recipe.ts";
 import type { RunningServer } from "./gateway.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { type RunningLogging, startLogging } from "./logging.ts";
@@ -17,13 +18,13 @@ interface SingleOptions {
 
 /** Resolves when it serves. Its loggers open their files with the rights of the app. @throws as `startSingle` */
 export async function startByRecipe(
-  { plan, recipe, logging }: GatewayWork,
+  { plan, recipes, logging }: GatewayWork,
   { log, reading = log, onBound }: SingleOptions,
 ): Promise<RunningServer> {
   let loggers: RunningLogging | null = null;
-  const load = async (): Promise<AppHandler> => {
+  const load = async (): Promise<ByRole<AppHandler>> => {
     loggers = startLogging(logging, 0, log);
-    return await makeApp(recipe, reading);
+    return await makeApps(recipes, reading);
   };
   const close = async (): Promise<void> => await loggers?.close();
   try {

@@ -8,7 +8,7 @@ import { ASK_FD, LISTENER_FD } from "../supervisor/messages.ts";
 import type { Duty, GatewayService } from "../supervisor/serve-under-supervisor.ts";
 import { asError, textOf } from "../app/thrown.ts";
 import { runStartHooks, runStopHooks, type WorkerInfo } from "../app/worker-hooks.ts";
-import { makeApp } from "./app-recipe.ts";
+import { makeApps } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { startLogging } from "./logging.ts";
 import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
@@ -17,15 +17,15 @@ import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./gatew
 
 export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, worker, generation } = duty;
-  const { plan, recipe, logging } = work;
+  const { plan, recipes, logging } = work;
   const info: WorkerInfo = { id: worker, generation, mode: "fork" };
   // The app may change the working directory.
   const slowLog = new SlowLog(plan, log, duty.slow);
   const loggers = startLogging(logging, worker, log);
-  const app = await makeApp(recipe, log);
+  const apps = await makeApps(recipes, log);
   await runStartHooks(info);
   const address = { fd: LISTENER_FD, exclusive: true };
-  const dispatcher = limited(appDispatcher(plan, app, log), plan);
+  const dispatcher = limited(appDispatcher(plan, apps, log), plan);
   const gateway = await openGateway(plan, { dispatcher, address, log });
   const slowlogTimeout = valueOf(plan, "pool", "slowlogTimeout");
   const slowRequests = new SlowRequests({ timeout: slowlogTimeout, worker, log: slowLog });

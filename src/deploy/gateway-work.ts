@@ -1,4 +1,5 @@
 /** What a supervisor sends to its gateway processes, and how a configuration becomes it. */
+import type { ByRole } from "../exchange.ts";
 import type { LogLevel } from "../log.ts";
 import type { Site } from "../supervisor/supervisor.ts";
 import type { AppRecipe } from "./app-recipe.ts";
@@ -6,10 +7,10 @@ import type { LoggingPlan } from "./logging-sections.ts";
 import { type GatewayPlan, gatewayLimits, poolLimits, valueOf } from "./plan.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
 
-/** A server and its app, as plain data. */
+/** A server and its apps, as plain data. */
 export interface GatewayWork {
   readonly plan: GatewayPlan;
-  readonly recipe: AppRecipe;
+  readonly recipes: ByRole<AppRecipe>;
   /** Loggers for the app; null where the configuration has none. */
   readonly logging: LoggingPlan | null;
   readonly level: LogLevel;

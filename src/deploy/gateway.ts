@@ -2,7 +2,8 @@
 import { once } from "node:events";
 
 import type { AppHandler } from "../app/adapt.ts";
-import type { Dispatcher, ExchangeRecord } from "../exchange.ts";
+import { handlerOf } from "../app/node-handler.ts";
+import type { ByRole, Dispatcher, ExchangeRecord } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
 import { Gateway } from "../gateway/server.ts";
 import type { Logger } from "../log.ts";
@@ -23,8 +24,8 @@ export interface RunningServer {
   reopenLogs?(): void;
 }
 
-/** Runs the app in this thread. */
-export function appDispatcher({ settings, debug }: GatewayPlan, app: AppHandler, log: Logger): Dispatcher {
+/** Runs the apps in this thread. */
+export function appDispatcher({ settings, debug }: GatewayPlan, apps: ByRole<AppHandler>, log: Logger): Dispatcher {
   const {
     mount = "auto",
     captureConsole = false,
@@ -32,8 +33,13 @@ export function appDispatcher({ settings, debug }: GatewayPlan, app: AppHandler,
     conflictingHeaders = "merge",
     maxResponseHeader,
   } = settings.app;
-  const options = { mount, debug, captureConsole, requestContext, conflictingHeaders, log, app };
-  return singleMode({ ...options, maxResponseHeader: maxResponseHeader ?? 65_536 });
+  const { responder: app, authorizer, filter } = apps;
+  return singleMode({
+    ...{ mount, debug, captureConsole, requestContext, conflictingHeaders, log, app },
+    ...(authorizer === undefined ? {} : { authorizer: handlerOf(authorizer) }),
+    ...(filter === undefined ? {} : { filter: handlerOf(filter) }),
+    maxResponseHeader: maxResponseHeader ?? 65_536,
+  });
 }
 
 /** A gateway with its logs, which close with it. */

@@ -25,6 +25,8 @@ export interface DescribeOptions {
   readonly files?: FileTexts | undefined;
   /** Hears of options that have no effect. Default: nobody. */
   readonly log?: Logger | undefined;
+  /** The option that asks, for errors. */
+  readonly place?: ConfigPlace | undefined;
 }
 
 /** One question to the loader. */
@@ -55,8 +57,8 @@ const NOTHING: Pick<FactoryContext, "localConf" | "keys"> = { localConf: {}, key
  */
 export function describe(kind: Kind, uri: string, options: DescribeOptions = {}): Context {
   const loader = new Loader(options);
-  const { name, relativeTo: base, globalConf = {} } = options;
-  return loader.describeUri(uri, { kind, name, globalConf, base, place: {}, trail: [] });
+  const { name, relativeTo: base, globalConf = {}, place = {} } = options;
+  return loader.describeUri(uri, { kind, name, globalConf, base, place, trail: [] });
 }
 
 class Loader {

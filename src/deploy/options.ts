@@ -66,12 +66,23 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     ...{ name: "environ", key: "environ.*", kind: "text", scope: "app" },
     about: "`environ.NAME = value` sets that variable in each request, whatever the web server sends",
   }),
+  row({
+    ...{ name: "authorizer", kind: "text", scope: "app" },
+    about: "the app that answers FastCGI's authorizer role, which is then served: a section or a URI",
+  }),
+  row({
+    ...{ name: "filter", kind: "text", scope: "app" },
+    about: "the app that answers FastCGI's filter role, which is then served: a section or a URI",
+  }),
   ...Object.entries(GATEWAY_OPTIONS).map(([name, option]: [string, OptionRow]) =>
     row({ name, ...option, aliases: FLUP_NAMES[name] ?? [], scope: "gateway" }),
   ),
   ...POOL_OPTIONS,
   ...PROCESS_OPTIONS,
 ];
+
+/** The roles that have apps of their own by the options of the same names; the server's app is the responder. */
+export const ROLES_WITH_APPS = ["authorizer", "filter"] as const;
 
 /** The options of one section, converted. Names are camelCase; what was not given is not there. */
 export interface ServerSettings {
@@ -92,6 +103,8 @@ export interface ServerSettings {
     readonly requestContext?: boolean;
     readonly conflictingHeaders?: "merge" | "drop" | "refuse";
     readonly maxResponseHeader?: number;
+    readonly authorizer?: string;
+    readonly filter?: string;
     /** Variables over those of each request. */
     readonly environ?: Readonly<Record<string, string>>;
   };
@@ -193,6 +206,7 @@ function convert(option: ServerOption, text: string, place: ReturnType<FactoryAi
       return words?.includes(text.trim()) === true ? text.trim() : fail(`one of ${words?.join(", ")}`);
     case "list": {
       const list = asList(text, /[\s,]+/);
+      if (words !== undefined && list.length === 0) return fail(`at least one of ${words.join(", ")}`);
       const wrong = words === undefined ? undefined : list.find((word) => !words.includes(word));
       return wrong === undefined ? list : fail(`made of ${words?.join(", ")}`);
     }

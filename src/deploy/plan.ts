@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 
 import { ConfigError, describePlace } from "../errors.ts";
-import type { ProtocolName } from "../exchange.ts";
+import type { ProtocolName, Role } from "../exchange.ts";
 import { type ListenAddress, isPrivate } from "../gateway/listen-address.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
 import { secretMissing } from "../gateway/secret.ts";
@@ -12,7 +12,7 @@ import type { Conf } from "./context.ts";
 import { asBool } from "./converters.ts";
 import type { FactoryAid } from "./create.ts";
 import { listenAddress } from "./listen.ts";
-import { SERVER_OPTIONS, type ServerSettings, readServerSettings } from "./options.ts";
+import { ROLES_WITH_APPS, SERVER_OPTIONS, type ServerSettings, readServerSettings } from "./options.ts";
 
 /** Where the app runs: beside the sockets, in worker threads, in gateway processes of its own. */
 export type Mode = "single" | "thread" | "fork";
@@ -59,7 +59,7 @@ const SHORTEST_STALL = 3000;
 /** @throws ConfigError CONFIG_UNKNOWN_OPTION, CONFIG_BAD_VALUE, CONFIG_DUPLICATE */
 export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, aid: FactoryAid): GatewayPlan {
   const { protocol, mode, listen } = kind;
-  const settings = readServerSettings(localConf, aid);
+  const settings = withRoles(protocol, readServerSettings(localConf, aid), aid);
   const address = listenAddress(settings, aid, listen);
   const debug = asksForDebug(globalConf, settings, aid) && showsFaults(address, aid);
   warnOfNoEffect(mode, settings, aid);
@@ -72,6 +72,25 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const plan = { protocol, mode, address, debug, settings };
   if (mode !== "single") checkLimits(poolLimits(plan), aid);
   return plan;
+}
+
+/** Who names the app of a role wants it served. */
+function withRoles(protocol: ProtocolName, settings: ServerSettings, { placeOf }: FactoryAid): ServerSettings {
+  const { app, gateway } = settings;
+  const named = ROLES_WITH_APPS.filter((role) => app[role] !== undefined);
+  for (const role of named) {
+    if (protocol !== "fastcgi") {
+      const message = `${TITLES[protocol]} has no roles, only FastCGI has`;
+      throw new ConfigError("CONFIG_BAD_VALUE", message, placeOf(role));
+    }
+    if (gateway.roles?.includes(role) === false) {
+      const message = `the option roles (${gateway.roles.join(", ")}) leaves this role out`;
+      throw new ConfigError("CONFIG_BAD_VALUE", message, placeOf(role));
+    }
+  }
+  if (named.length === 0 || gateway.roles !== undefined) return settings;
+  const roles: readonly Role[] = ["responder", ...named];
+  return { ...settings, gateway: { ...gateway, roles } };
 }
 
 function asksForDebug(globalConf: Conf, { app }: ServerSettings, { placeOf }: FactoryAid): boolean {

@@ -44,7 +44,7 @@ export async function startPrivately(
   const aid = { log, placeOf: () => app.place };
   const kind = { protocol: "fastcgi", mode: "single", listen: NOWHERE } as const;
   const plan = readPlan(kind, app.globalConf, mount === undefined ? {} : { mount }, aid);
-  return await startBehind({ plan, recipe, logging, level: "warn" }, log);
+  return await startBehind({ plan, recipes: { responder: recipe }, logging, level: "warn" }, log);
 }
 
 /**
@@ -64,7 +64,7 @@ export async function withoutListener(
   if (plan.address.missing === undefined || plan.settings.listen.fd !== undefined) return null;
   const { recipe, logging } = describeApp(file, appName, described.surroundings);
   const alone = { ...plan, protocol: "fastcgi", mode: "single" } as const;
-  return async () => await startBehind({ plan: alone, recipe, logging, level: "warn" }, log);
+  return async () => await startBehind({ plan: alone, recipes: { responder: recipe }, logging, level: "warn" }, log);
 }
 
 /** The address is that of a directory which is made for it. */

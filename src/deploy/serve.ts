@@ -1,10 +1,10 @@
 /** `serve`: the library's way to run an app as the command does, with workers and a supervisor, but without a file. */
 import { ConfigError, type ConfigPlace } from "../errors.ts";
-import type { ProtocolName } from "../exchange.ts";
+import type { ByRole, ProtocolName } from "../exchange.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import { type LogLevel, type Logger, silentLogger } from "../log.ts";
 import { didYouMean } from "../suggest.ts";
-import { type AppRecipe, makeApp } from "./app-recipe.ts";
+import { type AppRecipe, makeApps } from "./app-recipe.ts";
 import { BUILTINS } from "./builtins.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { describe } from "./loader.ts";
@@ -29,6 +29,10 @@ export interface ServeOptions
    * `./app.js#name`), or a URI as a configuration has it (`config:wiki.ini`, `package:wiki`, `call:./app.js:factory`).
    */
   readonly app: string;
+  /** The app that answers FastCGI's authorizer role, in the same words. Default: that role is not served. */
+  readonly authorizer?: string;
+  /** The app that answers FastCGI's filter role, in the same words. Default: that role is not served. */
+  readonly filter?: string;
   /** `single`: in this thread. `thread` and `fork` have a supervisor, in this process, and a process below it. Default "thread". */
   readonly mode?: Mode;
   /** Default "fastcgi". */
@@ -59,16 +63,19 @@ export interface ServeOptions
  */
 export async function serve(options: ServeOptions): Promise<RunningServer | SupervisedServer> {
   const { app, mode = "thread", protocol = "fastcgi", relativeTo = process.cwd(), log = silentLogger } = options;
-  const { level = "warn" } = options;
+  const { level = "warn", authorizer, filter } = options;
   const conf = asConfiguration(options);
   const placeOf = (key?: string): ConfigPlace => (key !== undefined && key in conf ? { key: nameOf(key) } : {});
   const plan = readPlan({ protocol, mode }, {}, conf, { log, placeOf });
-  const recipe = recipeOf(app, relativeTo);
-  if (mode === "single") return await startSingle(plan, async () => await makeApp(recipe, log), { log });
-  const work = (): GatewayWork => ({
-    ...{ plan, level, logging: null },
-    recipe: recipeOf(app, relativeTo),
+  // For each generation anew: its files are read again.
+  const recipes = (): ByRole<AppRecipe> => ({
+    responder: recipeOf(app, relativeTo),
+    ...(authorizer === undefined ? {} : { authorizer: recipeOf(authorizer, relativeTo) }),
+    ...(filter === undefined ? {} : { filter: recipeOf(filter, relativeTo) }),
   });
+  const first = recipes();
+  if (mode === "single") return await startSingle(plan, async () => await makeApps(first, log), { log });
+  const work = (): GatewayWork => ({ plan, level, logging: null, recipes: recipes() });
   return await startSupervised(work(), async () => await Promise.resolve(work()), log);
 }
 

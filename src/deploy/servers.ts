@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.ts";
 import type { Conf } from "./context.ts";
 import type { FactoryAid } from "./create.ts";
 import type { RunningServer } from "./gateway.ts";
+import { ROLES_WITH_APPS } from "./options.ts";
 import { type GatewayKind, type GatewayPlan, readPlan } from "./plan.ts";
 import { startSingle } from "./single-service.ts";
 
@@ -25,7 +26,12 @@ export function gatewayServer(kind: GatewayKind): ServerFactory {
         const message = `an app that is made already cannot cross to ${plan.mode}; start it by its name, with serve()`;
         throw new ConfigError("CONFIG_NOT_SUPPORTED", message, aid.placeOf());
       }
-      return await startSingle(plan, async () => await adaptApp(app, { where }), { log: aid.log });
+      for (const key of ROLES_WITH_APPS) {
+        if (plan.settings.app[key] === undefined) continue;
+        const message = "a server that gets a made app finds no other one by its name; start it with serve()";
+        throw new ConfigError("CONFIG_NOT_SUPPORTED", message, aid.placeOf(key));
+      }
+      return await startSingle(plan, async () => ({ responder: await adaptApp(app, { where }) }), { log: aid.log });
     };
     return Object.assign(start, { plan });
   };

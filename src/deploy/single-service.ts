@@ -1,7 +1,7 @@
 /** The single mode: the app runs beside the sockets, in the thread that starts it. */
 import type { AppHandler } from "../app/adapt.ts";
 import { type WorkerInfo, runStartHooks, runStopHooks } from "../app/worker-hooks.ts";
-import type { Dispatcher } from "../exchange.ts";
+import type { ByRole, Dispatcher } from "../exchange.ts";
 import { describeAddress } from "../gateway/listen-address.ts";
 import type { Logger } from "../log.ts";
 import { RequestLimit } from "../modes/request-limit.ts";
@@ -19,7 +19,7 @@ import { type OpenGateway, type RunningServer, appDispatcher, closeGateway, open
  */
 export async function startSingle(
   plan: GatewayPlan,
-  load: () => Promise<AppHandler>,
+  load: () => Promise<ByRole<AppHandler>>,
   { log, onBound }: { readonly log: Logger; readonly onBound?: (() => void) | undefined },
 ): Promise<RunningServer> {
   checkListener(plan.address);

@@ -1,15 +1,17 @@
 /** Starts what a configuration file describes: its app behind its server. */
 import { resolve } from "node:path";
 
+import type { ByRole } from "../exchange.ts";
 import { type LogLevel, type Logger, silentLogger } from "../log.ts";
-import { makeApp } from "./app-recipe.ts";
+import { type AppRecipe, makeApps } from "./app-recipe.ts";
 import type { NodeHandler } from "../app/handler.ts";
 import { nodeHandler } from "../app/node-handler.ts";
 import { create, nameOf } from "./create.ts";
-import { type DescribedApp, describeApp } from "./described-app.ts";
+import { type DescribedApp, describeApp, describeNamedApp } from "./described-app.ts";
 import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { type RunningLogging, startLogging } from "./logging.ts";
+import { ROLES_WITH_APPS } from "./options.ts";
 import { type GatewayPlan, runAs } from "./plan.ts";
 import { checkPlan, withPlace } from "./plan-check.ts";
 import type { RunningServer } from "./gateway.ts";
@@ -41,11 +43,11 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
   const { log = silentLogger } = options;
   const reading = sayingOnce(log);
   const configuration = read(file, { ...options, log: reading });
-  const { server, recipe, logging, surroundings } = configuration;
+  const { server, logging, surroundings } = configuration;
   const startServer = (await create(server, surroundings)) as StartServer | StartGateway;
   const plan = planOf(startServer, options);
   if (plan === null) return await startForeign(startServer, configuration, { ...options, log });
-  const work = { plan, recipe, logging, level: options.level ?? "info" };
+  const work = { plan, recipes: recipesOf(plan, configuration), logging, level: options.level ?? "info" };
   try {
     if (plan.mode === "single") {
       warnOfRoot(plan.settings.process.user, log);
@@ -67,14 +69,15 @@ export async function start(file: string, options: StartOptions = {}): Promise<R
  */
 export async function check(file: string, options: StartOptions = {}): Promise<string> {
   const log = sayingOnce(options.log ?? silentLogger);
-  const { server, app, recipe, surroundings } = read(file, { ...options, log });
+  const configuration = read(file, { ...options, log });
+  const { server, app, recipe, surroundings } = configuration;
   const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, options);
   try {
     if (plan !== null) checkPlan(plan);
   } catch (error) {
     throw withPlace(error, server);
   }
-  await makeApp(recipe, log);
+  await makeApps(plan === null ? { responder: recipe } : recipesOf(plan, configuration), log);
   return `${nameOf(app)} can be served by ${nameOf(server)}`;
 }
 
@@ -86,12 +89,23 @@ function read(file: string, options: StartOptions): Configuration {
 }
 
 async function reread(file: string, options: StartOptions): Promise<GatewayWork> {
-  const { server, recipe, logging, surroundings } = read(file, options);
+  const configuration = read(file, options);
+  const { server, logging, surroundings } = configuration;
   const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, options);
   if (plan === null || plan.mode === "single") {
     throw new Error(`${nameOf(server)} is another kind of server: that needs a restart`);
   }
-  return { plan, recipe, logging, level: options.level ?? "info" };
+  return { plan, recipes: recipesOf(plan, configuration), logging, level: options.level ?? "info" };
+}
+
+/** Describes the apps of the roles that the server's section names, each where its line stands. @throws ConfigError */
+function recipesOf({ settings }: GatewayPlan, { server, recipe, surroundings }: Configuration): ByRole<AppRecipe> {
+  const recipes: { responder: AppRecipe; authorizer?: AppRecipe; filter?: AppRecipe } = { responder: recipe };
+  for (const role of ROLES_WITH_APPS) {
+    const name = settings.app[role];
+    if (name !== undefined) recipes[role] = describeNamedApp(name, server.keys.get(role) ?? server.place, surroundings);
+  }
+  return recipes;
 }
 
 /** Null for a server that takes a made app. */

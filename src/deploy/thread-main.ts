@@ -7,7 +7,7 @@ import { carryError } from "../carried-error.ts";
 import { type Logger, descriptorWriter, lineLogger } from "../log.ts";
 import { FarEnd } from "../modes/threads/far-end.ts";
 import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
-import { makeApp } from "./app-recipe.ts";
+import { makeApps } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { startLogging } from "./logging.ts";
 import { appDispatcher } from "./gateway.ts";
@@ -18,7 +18,7 @@ const FAILURE_GRACE = 5_000;
 const data = { ...(workerData as ThreadData<GatewayWork>) };
 // The line to the gateway's thread is nothing for the app, which sees this very object.
 Reflect.deleteProperty(workerData as object, "port");
-const { plan, recipe, level, logging } = data.work;
+const { plan, recipes, level, logging } = data.work;
 // The thread's own standard error passes through the main thread, and is lost with the thread.
 const log: Logger = lineLogger(level, descriptorWriter(2));
 const worker: WorkerInfo = { id: data.id, generation: data.generation, mode: "thread" };
@@ -34,13 +34,13 @@ process.on("uncaughtException", (error, origin) => {
 
 try {
   const loggers = startLogging(logging, data.id, log);
-  const app = await makeApp(recipe, log);
+  const apps = await makeApps(recipes, log);
   await runStartHooks(worker);
   const stop = async (): Promise<void> => {
     await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
     await loggers.close();
   };
-  const dispatcher = appDispatcher(plan, app, log);
+  const dispatcher = appDispatcher(plan, apps, log);
   end = new FarEnd(data, { dispatcher, stop, reopenLogs: loggers.reopen });
 } catch (error) {
   failed(error);

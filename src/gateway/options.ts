@@ -13,7 +13,7 @@ export interface OptionRow {
   readonly min?: number;
   /** The largest value of a number, where the protocol has one. */
   readonly max?: number;
-  /** The words that a list may hold; any word without it. */
+  /** The words that a list may hold, one at least; any word, or none, without it. */
   readonly words?: readonly string[];
   /** One line for the documentation. */
   readonly about: string;
@@ -221,6 +221,7 @@ function faultOf(value: unknown, { kind, min = 0, max = Infinity, words }: Optio
     case "list": {
       if (!Array.isArray(value) || !value.every((word) => typeof word === "string"))
         return `${seen} is no list of words`;
+      if (words !== undefined && value.length === 0) return `it holds none of ${words.join(", ")}`;
       const wrong = words === undefined ? undefined : value.find((word: string) => !words.includes(word));
       return wrong === undefined ? undefined : `${JSON.stringify(wrong)} is none of ${words?.join(", ")}`;
     }

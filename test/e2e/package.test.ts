@@ -90,8 +90,8 @@ describe("npm pack", () => {
       [
         ...["CHANGELOG.md", "LICENSE", "README.md", "bin/propylon.js", "package.json"],
         ...below("docs", ".md").filter((path) => !path.includes("node_modules") && !path.includes("html")),
-        ...["examples/hello", "examples/new-app", "examples/spawned", "examples/systemd"].flatMap((folder) =>
-          below(folder, ""),
+        ...["examples/hello", "examples/new-app", "examples/roles", "examples/spawned", "examples/systemd"].flatMap(
+          (folder) => below(folder, ""),
         ),
         ...["apache-examples", "examples/lighttpd", "examples/nginx"].flatMap((folder) => below(folder, ".conf")),
       ].toSorted(),

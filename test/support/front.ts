@@ -57,6 +57,18 @@ const MODULES: Readonly<Partial<Record<ServerName, readonly string[]>>> = {
 /** Those for AJP, which not every build of a server has. */
 const AJP_MODULES: Readonly<Partial<Record<ServerName, string>>> = { apache: "mod_proxy_ajp", lighttpd: "mod_ajp13" };
 
+const MODULE_DIRECTORIES = {
+  apache: ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"],
+};
+
+/** Whether Apache and a module of it are here; says so where only the module is missing. */
+export function hasModule(server: "apache", module: string): boolean {
+  if (!INSTALLED.has(server)) return false;
+  if (MODULE_DIRECTORIES[server].some((directory) => existsSync(`${directory}/mod_${module}.so`))) return true;
+  console.warn(`SKIPPED: ${server} has no mod_${module} here`);
+  return false;
+}
+
 /** Whether this machine has what a configuration needs; says so where only the module is missing. */
 export function isRunnable({
   server,

@@ -106,6 +106,8 @@ describe("readServerSettings", () => {
     ["body_timeout", "soon"],
     ["keepalive_requests", "-1"],
     ["roles", "responder, manager"],
+    ["roles", ""],
+    ["authorizer", ""],
     ["conflicting_headers", "ignore"],
     ["socket_mode", "0888"],
     ["mount", "james"],
@@ -120,7 +122,7 @@ describe("readServerSettings", () => {
     for (const [name, option] of Object.entries(GATEWAY_OPTIONS)) {
       const { key } = SERVER_OPTIONS.find((option) => option.name === name)!;
       const text = Array.isArray(option.default)
-        ? ""
+        ? (option.words?.[0] ?? "")
         : option.kind === "ms"
           ? `${option.min}ms`
           : String(option.min ?? "true");

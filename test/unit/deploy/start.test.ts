@@ -7,7 +7,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { fastCgiRequest } from "../../../src/client/fastcgi-request.ts";
 import { scgiRequest } from "../../../src/client/scgi-request.ts";
 import type { RunningServer } from "../../../src/deploy/gateway.ts";
+import { loadServer } from "../../../src/deploy/load.ts";
 import { type StartOptions, check, start } from "../../../src/deploy/start.ts";
+import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "../../../src/protocol/fastcgi/constants.ts";
 import { collectingLog } from "../../support/collecting-log.ts";
 
 let directory = "";
@@ -33,6 +35,7 @@ beforeAll(() => {
        if (req.url === "/cgi") return res.end(req.cgi.REMOTE_USER + " " + req.cgi.NOTE + " " + req.socket.encrypted);
        res.end(localConf.greeting + " " + req.baseUrl + "|" + req.url);
      };
+     exports.makeDoor = () => (req, res) => res.deny();
      exports.fetchApp = { fetch: (request) => new Response("fetched " + new URL(request.url).pathname) };`,
   );
 });
@@ -133,6 +136,37 @@ describe("start", () => {
     expect(await text(answer.body)).toBe(`bot ${Buffer.from("é").toString("latin1")} true`);
   });
 
+  it("answers the roles that have an app by it, by a URI too, and no role that has none", async () => {
+    const server = await startText("use = egg:propylon#fcgi\nport = 0\nauthorizer = call:./app.cjs:makeDoor");
+    const ask = async (role: number): Promise<string> => {
+      const answer = await fastCgiRequest({ port: portOf(server) }, { params: params("/x"), role });
+      return `${answer.status} ${await text(answer.body)}`;
+    };
+    expect([await ask(FCGI_RESPONDER), await ask(FCGI_AUTHORIZER), await ask(FCGI_FILTER)]).toEqual([
+      "200 hello |/x",
+      "403 ",
+      "500 500 Internal Server Error\n",
+    ]);
+  });
+
+  it("answers by the one app what roles says and nobody else has", async () => {
+    const server = await startText("use = egg:propylon#fcgi\nport = 0\nroles = authorizer", { appName: "fetch" });
+    const request = { params: params("/x"), role: FCGI_AUTHORIZER };
+    const answer = await fastCgiRequest({ port: portOf(server) }, request);
+    expect(await text(answer.body)).toBe("fetched /x");
+  });
+
+  it("does not start with a made app a server that names another one", async () => {
+    writeFileSync(
+      join(directory, "app.ini"),
+      `[server:main]\nuse = egg:propylon#fcgi\nport = 0\nfilter = fetch\n${APP}`,
+    );
+    const server = await loadServer("config:app.ini", { relativeTo: directory });
+    await expect(server(() => {})).rejects.toThrow(
+      /CONFIG_NOT_SUPPORTED: .*app\.ini:4 \[server:main\] filter: a server/,
+    );
+  });
+
   it("gives variables to server and app", async () => {
     const server = await startText("use = egg:Paste#http\nport = %(port)s", { globalConf: { port: "0" } });
     expect(await (await fetch(server.where)).text()).toContain("hello");
@@ -148,6 +182,17 @@ describe("start", () => {
     ["use = egg:propylon#ajp\nhost = 0.0.0.0\nport = 8009", "CONFIG_BAD_VALUE", "secret"],
     ["use = egg:propylon#ajp\nport = 8009\npacket_size = 4k", "CONFIG_BAD_VALUE", "at least 8192"],
     ["use = egg:propylon#ajp\nport = 8009\npacket_size = 128k", "CONFIG_BAD_VALUE", "at most 65536"],
+    [
+      "use = egg:propylon#scgi\nport = 0\nauthorizer = fetch",
+      "CONFIG_BAD_VALUE",
+      "SCGI has no roles, only FastCGI has",
+    ],
+    [
+      "use = egg:propylon#fcgi\nport = 0\nroles = responder, filter\nauthorizer = fetch",
+      "CONFIG_BAD_VALUE",
+      "authorizer: the option roles (responder, filter) leaves this role out",
+    ],
+    ["use = egg:propylon#fcgi\nport = 0\nfilter = nowhere", "CONFIG_NO_SECTION", "filter:"],
     ["use = package:propylon#fgci", "CONFIG_NO_ENTRY_POINT", 'did you mean "fcgi"?'],
   ])("refuses %j with %s", async (server, code, wording) => {
     const error = await startText(server).catch((reason: unknown) => reason);

@@ -32,6 +32,7 @@ describe("the gateway's options", () => {
     [{ bodyTimeout: 1.5 }, /bodyTimeout: 1.5 is no whole number from 0/],
     [{ bodyTimeout: "30s" }, /bodyTimeout: "30s" is no whole number/],
     [{ multiplexed: 1 }, /multiplexed: 1 is neither true nor false/],
+    [{ roles: [] }, /roles: it holds none of responder, authorizer, filter/],
     [{ roles: ["responder", "actor"] }, /roles: "actor" is none of responder, authorizer, filter/],
     [{ packetSize: 65_537 }, /packetSize: 65537 is no whole number from 8192 to 65536/],
     [{ secret: 1 }, /secret: it is no text/],
