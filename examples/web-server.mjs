@@ -6,8 +6,20 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
 /** What stands in the example files, each under the name of the value that is put in its place. */
-const STANDS_IN =
-  /(?<SOCKET>\/run\/(?:propylon\/app\.sock|lighttpd\/app\.socket)\b)|(?<ROOT>\/srv\/www\b)|(?<APP>\/srv\/app\b)|(?<LOG>\/var\/log\/lighttpd\b)|(?<BACKEND_PORT>\b(?:6500|4000|8009)\b)|(?<PORT>\b8080\b)|(?<HOST_1>\b10\.0\.0\.1\b)|(?<HOST_2>\b10\.0\.0\.2\b)/g;
+const STANDS_IN = new RegExp(
+  [
+    String.raw`(?<SOCKET>/run/(?:propylon/app\.sock|lighttpd/app\.socket)\b)`,
+    String.raw`(?<ROOT>/srv/www\b)`,
+    String.raw`(?<APP>/srv/app\b)`,
+    String.raw`(?<FILES>/srv/files\b)`,
+    String.raw`(?<LOG>/var/log/lighttpd\b)`,
+    String.raw`(?<BACKEND_PORT>\b(?:6500|4000|8009)\b)`,
+    String.raw`(?<PORT>\b8080\b)`,
+    String.raw`(?<HOST_1>\b10\.0\.0\.1\b)`,
+    String.raw`(?<HOST_2>\b10\.0\.0\.2\b)`,
+  ].join("|"),
+  "g",
+);
 
 const START_TIMEOUT = 10_000;
 /** Apache takes some 12 s to stop while an event stream is open. */
@@ -54,9 +66,9 @@ export async function findWebServer(name) {
  * @param {object} options
  * @param {keyof typeof SERVERS} options.name
  * @param {string} options.config the example file
- * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string, APP?: string, HOST_1?: string, HOST_2?: string }}
- *   [options.values] what to put in place of the file's own port 8080 (default: a free one), `/run/propylon/app.sock`,
- *   backend port, `/srv/www`, `/srv/app`, 10.0.0.1 and 10.0.0.2
+ * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string, APP?: string, FILES?: string,
+ *   HOST_1?: string, HOST_2?: string }} [options.values] what to put in place of the file's own port 8080 (default: a free
+ *   one), `/run/propylon/app.sock`, backend port, `/srv/www`, `/srv/app`, `/srv/files`, 10.0.0.1 and 10.0.0.2
  * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
  *   the server's own user must be able to enter it
  * @param {readonly string[]} [options.without] modules of Apache that it shall not have
@@ -143,7 +155,7 @@ const APACHE_MODULES = [
   ],
   ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
   ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "jk", "fastcgi", "fcgid", "cgid"],
-  ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm", "authnz_fcgi"],
+  ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm", "authnz_fcgi", "xsendfile"],
 ];
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];

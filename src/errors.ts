@@ -58,6 +58,11 @@ export const ERROR_CODES = {
     RESPONSE_BAD_HEAD: "answered 500",
     RESPONSE_BODY_SHORT: "the answer is broken off visibly",
   },
+  /** A file that an app asked `sendFile` for. What the app does not catch is answered 404. */
+  file: {
+    FILE_NOT_FOUND: "there is no file of that name",
+    FILE_OUTSIDE_ROOT: "the name leads out of the directory, or is that of a dotfile",
+  },
   /** A configuration value or file, named with its place. */
   config: {
     CONFIG_NOT_FOUND: "",
@@ -94,6 +99,7 @@ export type ProtocolErrorCode = keyof typeof ERROR_CODES.protocol;
 export type RequestErrorCode = keyof typeof ERROR_CODES.request;
 export type AbortCode = keyof typeof ERROR_CODES.abort;
 export type ResponseErrorCode = keyof typeof ERROR_CODES.response;
+export type FileErrorCode = keyof typeof ERROR_CODES.file;
 export type ConfigErrorCode = keyof typeof ERROR_CODES.config;
 export type ListenErrorCode = keyof typeof ERROR_CODES.listen;
 
@@ -129,6 +135,18 @@ export class ResponseError extends Error {
   readonly code: ResponseErrorCode;
 
   constructor(code: ResponseErrorCode, message: string, options?: ErrorOptions) {
+    super(`${code}: ${message}`, options);
+    this.code = code;
+  }
+}
+
+/** `sendFile` has no such file. Frameworks take `status` for the answer. */
+export class FileError extends Error {
+  override readonly name = "FileError";
+  readonly code: FileErrorCode;
+  readonly status = 404;
+
+  constructor(code: FileErrorCode, message: string, options?: ErrorOptions) {
     super(`${code}: ${message}`, options);
     this.code = code;
   }

@@ -10,6 +10,7 @@ export type { CgiVariables } from "./cgi/variables.ts";
 export {
   ConfigError,
   ERROR_CODES,
+  FileError,
   ListenError,
   ProtocolError,
   RequestError,
@@ -17,6 +18,7 @@ export {
   type AbortCode,
   type ConfigErrorCode,
   type ConfigPlace,
+  type FileErrorCode,
   type ListenErrorCode,
   type ProtocolErrorCode,
   type RequestErrorCode,
@@ -41,6 +43,7 @@ export {
 } from "./install/installer.ts";
 export { createServer, isService } from "./library/create-server.ts";
 export { type AppLogger, getLogger } from "./logging/loggers.ts";
+export { type SendFileOptions, sendFile } from "./middleware/send-file.ts";
 export { type PrefixOptions, prefix } from "./middleware/prefix.ts";
 export type { TrustedProxies } from "./middleware/forwarded.ts";
 export type {

@@ -36,6 +36,7 @@ const PACKAGES = {
   ...{ "spawn-fcgi": "spawn-fcgi", systemd: "systemd-notify" },
   "libapache2-mod-fcgid": "/usr/lib/apache2/modules/mod_fcgid.so",
   "libapache2-mod-jk": "/usr/lib/apache2/modules/mod_jk.so",
+  "libapache2-mod-xsendfile": "/usr/lib/apache2/modules/mod_xsendfile.so",
 };
 /** Majors beside the one that runs this file, as the npm package `node` has them. */
 const OTHER_NODES = [22, 24, 26].filter((major) => major !== Number(process.versions.node.split(".")[0]));

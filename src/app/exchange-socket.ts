@@ -40,9 +40,17 @@ export interface ExchangeHandle {
   wantData(): void;
   /** The app has thrown or rejected: answers for it. */
   appFailed(thrown: unknown): void;
+  /** The web server is to send this file as the answer's body; false where it may not. */
+  handOver(file: string): boolean;
   /** True if somebody has taken care of a timeout. */
   timedOut(socket: ExchangeSocket): boolean;
 }
+
+/**
+ * The method of a socket by which `sendFile` hands a file over to the web server. An app may have another copy of this
+ * package than the server that runs it.
+ */
+export const HAND_OVER: unique symbol = Symbol.for("propylon.handOver");
 
 /** A `net.Socket` says so of itself: whoever waits for its end does not wait for 'close'. */
 const AS_NET_SOCKET: WritableOptions = { emitClose: false };
@@ -310,6 +318,11 @@ export class ExchangeSocket extends Base {
   }
   unref(): this {
     return this;
+  }
+
+  /** For `sendFile`: the web server is to send `file`; false where it may not. */
+  [HAND_OVER](file: string): boolean {
+    return this.#exchange.handOver(file);
   }
 
   /** The app has failed to answer: a 500 if the head is not out yet, else a broken answer. */

@@ -7,6 +7,7 @@ import type { Logger } from "../log.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
 import type { IncomingMessageClass } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
+import type { SendfileFront } from "./sendfile-front.ts";
 
 /** `(req, res)`; a promise is awaited for its rejection alone. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -18,6 +19,8 @@ export interface HostingOptions extends HeaderOptions {
   debug: boolean;
   /** Bytes; a larger response head is answered 500. */
   readonly maxResponseHeader: number;
+  /** What the web server sends by itself. Default: nothing. */
+  readonly sendfile?: SendfileFront | undefined;
   readonly log: Logger;
   /** What `req.socket.server` is; hears 'timeout' where neither request nor response do. */
   readonly server?: NodeJS.EventEmitter;

@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { variable } from "../cgi/variables.ts";
-import { RequestError } from "../errors.ts";
 import type { AbortCode } from "../errors.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
 import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
@@ -10,7 +9,8 @@ import type { ExchangeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
 import { ResponseLine, type ResponseOwner } from "./response-line.ts";
 import { announceDrain, createResponse } from "./response.ts";
-import { asError, textOf } from "./thrown.ts";
+import { sendfileField } from "./sendfile-front.ts";
+import { asError, isForClient, textOf } from "./thrown.ts";
 
 export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwner {
   readonly head: RequestHead;
@@ -30,6 +30,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   #dataWanted = false;
   #bytesRead = 0;
   needsDrain = false;
+  sendfile: string | null = null;
   #answered = false;
   /** The app has ended the exchange before its time. */
   #broken = false;
@@ -62,7 +63,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     if (this.line.over) {
       // Too late for an answer. That its exchange is gone an app only repeats.
       if (!isReset(error)) this.report(error);
-    } else if (error instanceof RequestError) this.line.fail(error, error.status);
+    } else if (isForClient(error)) this.line.fail(error, error.status);
     else this.line.fail(error, 500, this.#host.options.debug ? textOf(error) : "");
     if (!this.#closed) this.#closeSoon();
   }
@@ -73,7 +74,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
       this.#host.options.log.warn(`${where}: ${problem}`);
       return;
     }
-    if (problem instanceof RequestError) {
+    if (isForClient(problem)) {
       this.#host.options.log.info(`${where}: ${problem.message}`);
       return;
     }
@@ -214,6 +215,12 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     this.#broken = true;
     // As a net.Socket, which closes once the tick is over: what broke it is told first.
     setImmediate(closeWith, this, error ?? null);
+  }
+
+  handOver(file: string): boolean {
+    const { sendfile } = this.#host.options;
+    this.sendfile = sendfile === undefined ? null : sendfileField(sendfile, file);
+    return this.sendfile !== null;
   }
 
   stderr(chunk: Uint8Array): void {

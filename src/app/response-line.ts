@@ -15,6 +15,8 @@ type WriteCallback = (error?: Error | null) => void;
 export interface ResponseOwner {
   /** A head of more bytes than this is answered 500 in its stead. */
   readonly maxResponseHeader: number;
+  /** What tells the web server to send a file as the body; null for a body of the app's. */
+  readonly sendfile: string | null;
   /** The request is HEAD: no body follows whatever the length says. */
   readonly headOnly: boolean;
   /** Hears of heads and bodies that cannot be sent as they are, and of warnings. */

@@ -1,6 +1,8 @@
 /** What an app throws may be anything, and looking at it may throw again. */
 import { inspect } from "node:util";
 
+import { type FileError, RequestError } from "../errors.ts";
+
 /** `thrown` itself if it is an Error, else one that says what it is. */
 export function asError(thrown: unknown): Error {
   if (isError(thrown)) return thrown;
@@ -14,6 +16,17 @@ export function textOf(error: Error): string {
     return typeof stack === "string" ? stack : shown(error);
   } catch {
     return shown(error);
+  }
+}
+
+/** What is no fault of the app: the client hears its status, and the log a line. */
+export function isForClient(error: Error | string): error is RequestError | FileError {
+  try {
+    if (error instanceof RequestError) return true;
+    // An app may have another copy of this package than the server that runs it.
+    return typeof error === "object" && error.name === "FileError" && (error as FileError).status === 404;
+  } catch {
+    return false;
   }
 }
 

@@ -19,10 +19,10 @@ export interface ResponseHeadOptions {
   /** In bytes. A longer block is refused. */
   readonly maxResponseHeader: number;
   /**
-   * Lets `X-Sendfile`, `X-Accel-Redirect` and their like pass, by which a web server sends a file of its own choice of
-   * rights: for an app that means it. Default false.
+   * The field by which the web server is told to send a file, `X-Sendfile: /srv/files/a`: the last of the block. What an
+   * app sets of such fields by itself never passes, as it may have let a client choose the file. Default: none.
    */
-  readonly allowSendfile?: boolean;
+  readonly sendfile?: string | null;
 }
 
 /** Below it an answer is only announced. */
@@ -156,7 +156,7 @@ function translate(
         }
         break;
     }
-    if (letter === LETTER_X && options.allowSendfile !== true) {
+    if (letter === LETTER_X) {
       drop ||= SENDFILE.test(text.slice(start, colon + 1));
     }
     if (drop) {
@@ -165,6 +165,7 @@ function translate(
     }
   }
   block += text.slice(runStart, length);
+  if (options.sendfile) block = `${block.slice(0, -2)}${options.sendfile}\r\n\r\n`;
   const warnings = block.length > NGINX_BUFFER ? NGINX_WARNING : NO_WARNINGS;
   return { status, block, contentLength, warnings, length };
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 
 import type { AppHandler } from "../app/adapt.ts";
 import { handlerOf } from "../app/node-handler.ts";
+import { sendfileFront } from "../app/sendfile-front.ts";
 import type { ByRole, Dispatcher, ExchangeRecord } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
 import { Gateway } from "../gateway/server.ts";
@@ -39,6 +40,7 @@ export function appDispatcher({ settings, debug }: GatewayPlan, apps: ByRole<App
     ...(authorizer === undefined ? {} : { authorizer: handlerOf(authorizer) }),
     ...(filter === undefined ? {} : { filter: handlerOf(filter) }),
     maxResponseHeader: maxResponseHeader ?? 65_536,
+    sendfile: sendfileFront(settings.app, () => ({})),
   });
 }
 

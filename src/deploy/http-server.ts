@@ -1,9 +1,10 @@
 /** Node's own HTTP server for development: the same app without a web server in front. */
 import { once } from "node:events";
-import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import { type IncomingMessage, STATUS_CODES, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { nodeHandler } from "../app/node-handler.ts";
+import { asError, isForClient, textOf } from "../app/thrown.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { readServerSettings } from "./options.ts";
@@ -61,8 +62,11 @@ async function answer(
   try {
     await handler(request, response);
   } catch (error) {
-    log.error(`${request.method} ${request.url}: ${error instanceof Error ? error.stack : String(error)}`);
+    const thrown = asError(error);
+    log.error(`${request.method} ${request.url}: ${textOf(thrown)}`);
     if (response.headersSent) response.destroy();
-    else response.writeHead(500, { "content-type": "text/plain" }).end("Internal Server Error\n");
+    else if (isForClient(thrown)) {
+      response.writeHead(thrown.status, { "content-type": "text/plain" }).end(`${STATUS_CODES[thrown.status]}\n`);
+    } else response.writeHead(500, { "content-type": "text/plain" }).end("Internal Server Error\n");
   }
 }

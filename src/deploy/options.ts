@@ -1,4 +1,5 @@
 /** The table of what a [server:…] section may say, and the one place where its strings become values. */
+import type { SendfileSettings } from "../app/sendfile-front.ts";
 import { ConfigError } from "../errors.ts";
 import { GATEWAY_OPTIONS, type GatewayOptions, type OptionRow } from "../gateway/options.ts";
 import type { Conf } from "./context.ts";
@@ -74,6 +75,19 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     ...{ name: "filter", kind: "text", scope: "app" },
     about: "the app that answers FastCGI's filter role, which is then served: a section or a URI",
   }),
+  row({
+    ...{ name: "sendfile", kind: "word", scope: "app", words: ["x-sendfile", "x-accel-redirect"] },
+    about:
+      "by which header the web server is told to send a file of `sendFile()`; without it the app sends all by itself",
+  }),
+  row({
+    ...{ name: "sendfileRoot", kind: "text", scope: "app" },
+    about: "the directory, absolute, whose files the web server may send; others are sent by the app",
+  }),
+  row({
+    ...{ name: "sendfileUri", kind: "text", scope: "app" },
+    about: "nginx's internal location whose alias that directory is, such as /internal/, for x-accel-redirect",
+  }),
   ...Object.entries(GATEWAY_OPTIONS).map(([name, option]: [string, OptionRow]) =>
     row({ name, ...option, aliases: FLUP_NAMES[name] ?? [], scope: "gateway" }),
   ),
@@ -96,7 +110,7 @@ export interface ServerSettings {
     readonly socketOwner?: string;
     readonly socketGroup?: string;
   };
-  readonly app: {
+  readonly app: SendfileSettings & {
     readonly mount?: string;
     readonly debug?: boolean;
     readonly captureConsole?: boolean;

@@ -1,7 +1,8 @@
 /** What a [server:…] section asks for, as plain data: it is made once and sent to every process that serves it. */
 import { availableParallelism } from "node:os";
 
-import { ConfigError, describePlace } from "../errors.ts";
+import { sendfileFront } from "../app/sendfile-front.ts";
+import { ConfigError, type ConfigPlace, describePlace } from "../errors.ts";
 import type { ProtocolName, Role } from "../exchange.ts";
 import { type ListenAddress, isPrivate } from "../gateway/listen-address.ts";
 import { GATEWAY_OPTIONS } from "../gateway/options.ts";
@@ -63,6 +64,7 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const address = listenAddress(settings, aid, listen);
   const debug = asksForDebug(globalConf, settings, aid) && showsFaults(address, aid);
   warnOfNoEffect(mode, settings, aid);
+  void sendfileFront(settings.app, (name) => placeOfOption(name, aid));
   if (protocol === "ajp" && settings.gateway.secret === undefined && !isPrivate(address)) {
     throw secretMissing({ ...aid.placeOf("secret"), key: "secret" });
   }
@@ -72,6 +74,10 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const plan = { protocol, mode, address, debug, settings };
   if (mode !== "single") checkLimits(poolLimits(plan), aid);
   return plan;
+}
+
+function placeOfOption(name: string, { placeOf }: FactoryAid): ConfigPlace {
+  return placeOf(SERVER_OPTIONS.find((option) => option.name === name)?.key);
 }
 
 /** Who names the app of a role wants it served. */

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import { AppHost } from "../app/host.ts";
 import { Lazy, seenBare } from "../app/lazy-object.ts";
+import { sendfileFront } from "../app/sendfile-front.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -58,6 +59,7 @@ export class Server extends EventEmitter<ServerEvents> {
       debug: false,
       captureConsole: options.captureConsole ?? false,
       requestContext: options.requestContext ?? false,
+      sendfile: sendfileFront(options, (key) => ({ key })),
       log,
       server: this,
       ...(options.IncomingMessage === undefined ? {} : { IncomingMessage: options.IncomingMessage }),

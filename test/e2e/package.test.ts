@@ -90,9 +90,14 @@ describe("npm pack", () => {
       [
         ...["CHANGELOG.md", "LICENSE", "README.md", "bin/propylon.js", "package.json"],
         ...below("docs", ".md").filter((path) => !path.includes("node_modules") && !path.includes("html")),
-        ...["examples/hello", "examples/new-app", "examples/roles", "examples/spawned", "examples/systemd"].flatMap(
-          (folder) => below(folder, ""),
-        ),
+        ...[
+          "examples/files",
+          "examples/hello",
+          "examples/new-app",
+          "examples/roles",
+          "examples/spawned",
+          "examples/systemd",
+        ].flatMap((folder) => below(folder, "")),
         ...["apache-examples", "examples/lighttpd", "examples/nginx"].flatMap((folder) => below(folder, ".conf")),
       ].toSorted(),
     );

@@ -21,6 +21,7 @@ interface WebServerModule {
       BACKEND_PORT?: number;
       ROOT?: string;
       APP?: string;
+      FILES?: string;
       HOST_1?: string;
       HOST_2?: string;
     };

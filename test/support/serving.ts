@@ -1,7 +1,7 @@
 /** `propylon serve` on a copy of an example, its socket, port and directories put where a test may use them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ export interface ServingOptions {
   /** `[server:…]`. Default "main". */
   readonly serverName?: string;
   /** What else is put in place of a text of the file. */
-  readonly replace?: readonly (readonly [from: string, to: string])[];
+  readonly replace?: readonly (readonly [from: string | RegExp, to: string])[];
 }
 
 export class Serving {
@@ -48,6 +48,8 @@ export class Serving {
     await chmod(directory, 0o755);
     await cp(join(ROOT, "examples", example), directory, { recursive: true });
     await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
+    await mkdir(join(directory, "node_modules"));
+    await symlink(ROOT, join(directory, "node_modules/propylon"));
     const port = await freePort();
     let text = await readFile(join(directory, file), "utf8");
     for (const [from, to] of [

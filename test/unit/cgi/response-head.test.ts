@@ -80,10 +80,10 @@ describe("fields", () => {
     expect(fields("Connection: X-A", "X-A: 1", "X-B: 2", "connection: x-b", "C: d")).toEqual(["C: d"]);
   });
 
-  it("hold the orders to send a file where the app may give them", () => {
-    const head = "HTTP/1.1 200 OK\r\nX-Sendfile: /a\r\nX-Accel-Redirect: /b\r\n\r\n";
-    expect(cgiResponseHead(head, { ...LIMIT, allowSendfile: true }).block).toBe(
-      "Status: 200 OK\r\nX-Sendfile: /a\r\nX-Accel-Redirect: /b\r\n\r\n",
+  it("hold the one order to send a file that the gateway gives, and none of the app's own", () => {
+    const head = "HTTP/1.1 200 OK\r\nX-Sendfile: /a\r\nA: b\r\nX-Accel-Redirect: /b\r\n\r\n";
+    expect(cgiResponseHead(head, { ...LIMIT, sendfile: "X-Sendfile: /c" }).block).toBe(
+      "Status: 200 OK\r\nA: b\r\nX-Sendfile: /c\r\n\r\n",
     );
   });
 });

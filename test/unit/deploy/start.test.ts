@@ -192,6 +192,11 @@ describe("start", () => {
       "CONFIG_BAD_VALUE",
       "authorizer: the option roles (responder, filter) leaves this role out",
     ],
+    [
+      "use = egg:propylon#fcgi\nport = 0\nsendfile = x-sendfile\nsendfile_root = a",
+      "CONFIG_BAD_VALUE",
+      "sendfile_root: ",
+    ],
     ["use = egg:propylon#fcgi\nport = 0\nfilter = nowhere", "CONFIG_NO_SECTION", "filter:"],
     ["use = package:propylon#fgci", "CONFIG_NO_ENTRY_POINT", 'did you mean "fcgi"?'],
   ])("refuses %j with %s", async (server, code, wording) => {
