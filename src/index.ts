@@ -1,4 +1,5 @@
 /** The public door: every name a user may import. */
+export { afterResponse } from "./app/after-response.ts";
 export { cgi } from "./app/request.ts";
 export type { AuthorizerResponse } from "./app/authorizer.ts";
 export type { ExchangeSocket } from "./app/exchange-socket.ts";

@@ -42,6 +42,8 @@ export interface ExchangeHandle {
   appFailed(thrown: unknown): void;
   /** The web server is to send this file as the answer's body; false where it may not. */
   handOver(file: string): boolean;
+  /** Calls `hook` when the exchange is over. */
+  after(hook: () => unknown): void;
   /** True if somebody has taken care of a timeout. */
   timedOut(socket: ExchangeSocket): boolean;
 }
@@ -51,6 +53,9 @@ export interface ExchangeHandle {
  * package than the server that runs it.
  */
 export const HAND_OVER: unique symbol = Symbol.for("propylon.handOver");
+
+/** The method of a socket by which `afterResponse` gives a hook. */
+export const AFTER: unique symbol = Symbol.for("propylon.after");
 
 /** A `net.Socket` says so of itself: whoever waits for its end does not wait for 'close'. */
 const AS_NET_SOCKET: WritableOptions = { emitClose: false };
@@ -74,6 +79,22 @@ export class ExchangeSocket extends Base {
   #errored: Error | null = null;
   /** Milliseconds, as given to `setTimeout`; 0 for none. */
   timeout = 0;
+
+  // By symbols, which isolated declarations cannot infer as names of methods.
+  static {
+    Object.defineProperties(this.prototype, {
+      [HAND_OVER]: {
+        value(this: ExchangeSocket, file: string): boolean {
+          return this.#exchange.handOver(file);
+        },
+      },
+      [AFTER]: {
+        value(this: ExchangeSocket, hook: () => unknown): void {
+          this.#exchange.after(hook);
+        },
+      },
+    });
+  }
 
   constructor(exchange: ExchangeHandle) {
     super(AS_NET_SOCKET);
@@ -318,11 +339,6 @@ export class ExchangeSocket extends Base {
   }
   unref(): this {
     return this;
-  }
-
-  /** For `sendFile`: the web server is to send `file`; false where it may not. */
-  [HAND_OVER](file: string): boolean {
-    return this.#exchange.handOver(file);
   }
 
   /** The app has failed to answer: a 500 if the head is not out yet, else a broken answer. */

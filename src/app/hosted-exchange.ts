@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { variable } from "../cgi/variables.ts";
 import type { AbortCode } from "../errors.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
+import { keepTrack } from "./after-response.ts";
 import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
 import type { ExchangeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
@@ -35,6 +36,9 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   /** The app has ended the exchange before its time. */
   #broken = false;
   #closed = false;
+  /** What is done after the answer, one thing after the other; and what begins with it. */
+  #afterwards: Promise<void> | null = null;
+  #beginAfterwards: (() => void) | null = null;
 
   constructor(head: RequestHead, sink: ResponseSink, host: ExchangeHost) {
     this.head = head;
@@ -69,7 +73,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   }
 
   report(problem: Error | string): void {
-    const where = `[${this.head.id}] ${variable(this.head.params, "REQUEST_METHOD") ?? "-"} ${variable(this.head.params, "REQUEST_URI") ?? "-"}`;
+    const where = this.#where;
     if (typeof problem === "string") {
       this.#host.options.log.warn(`${where}: ${problem}`);
       return;
@@ -81,6 +85,12 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     const text = textOf(problem);
     this.#host.options.log.error(`${where}: ${text}`);
     this.stderr(Buffer.from(`${text}\n`));
+  }
+
+  /** The request, in a line of the log. */
+  get #where(): string {
+    const { id, params } = this.head;
+    return `[${id}] ${variable(params, "REQUEST_METHOD") ?? "-"} ${variable(params, "REQUEST_URI") ?? "-"}`;
   }
 
   // The gateway's side: RequestSink.
@@ -217,6 +227,14 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
     setImmediate(closeWith, this, error ?? null);
   }
 
+  after(hook: () => unknown): void {
+    this.#afterwards ??= new Promise((resolve) => {
+      if (this.#closed) setImmediate(resolve);
+      else this.#beginAfterwards = resolve;
+    });
+    keepTrack((this.#afterwards = this.#afterwards.then(() => this.#runAfter(hook))));
+  }
+
   handOver(file: string): boolean {
     const { sendfile } = this.#host.options;
     this.sendfile = sendfile === undefined ? null : sendfileField(sendfile, file);
@@ -259,6 +277,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   close(error: Error | null): void {
     if (this.#closed) return;
     this.#closed = true;
+    // The end of the answer leaves with this turn of the event loop, whatever a hook does to the next one.
+    if (this.#beginAfterwards !== null) setImmediate(this.#beginAfterwards);
     for (const chunk of this.#queue ?? []) this.#taken(chunk.length);
     for (const chunk of this.#dataQueue ?? []) this.#taken(chunk?.length ?? 0);
     this.#queue = null;
@@ -271,6 +291,14 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
       this.line.abandon();
     } finally {
       this.socket.close(error);
+    }
+  }
+
+  async #runAfter(hook: () => unknown): Promise<void> {
+    try {
+      await hook();
+    } catch (error) {
+      this.#host.options.log.error(`${this.#where}, after the response: ${textOf(asError(error))}`);
     }
   }
 

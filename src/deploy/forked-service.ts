@@ -13,7 +13,7 @@ import type { GatewayWork } from "./gateway-work.ts";
 import { startLogging } from "./logging.ts";
 import { type GatewayPlan, poolLimits, valueOf } from "./plan.ts";
 import { SlowLog, SlowRequests } from "./slow-log.ts";
-import { appDispatcher, closeGateway, gatewayReport, openGateway } from "./gateway.ts";
+import { appDispatcher, closeGateway, finishAfterwards, gatewayReport, openGateway } from "./gateway.ts";
 
 export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promise<GatewayService<GatewayWork>> {
   const { work, worker, generation } = duty;
@@ -39,7 +39,9 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
   return {
     reload: async () => await Promise.reject(new Error("a process of the forking mode is replaced, not reloaded")),
     drain: async (handOver) => {
+      const since = performance.now();
       await closeGateway(gateway, handOver);
+      await finishAfterwards(plan, since, log);
       watch.close();
       slowLog.close();
       await runStopHooks(info, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 
 import type { AppHandler } from "../app/adapt.ts";
+import { hooksAfterResponses } from "../app/after-response.ts";
 import { handlerOf } from "../app/node-handler.ts";
 import { sendfileFront } from "../app/sendfile-front.ts";
 import type { ByRole, Dispatcher, ExchangeRecord } from "../exchange.ts";
@@ -13,7 +14,7 @@ import { singleMode } from "../modes/single.ts";
 import { REQUESTS_SHOWN } from "../report.ts";
 import type { ServiceReport } from "../supervisor/serve-under-supervisor.ts";
 import { openAccessLog } from "./access-log.ts";
-import { type GatewayPlan, TITLES } from "./plan.ts";
+import { type GatewayPlan, TITLES, gracefulTimeout } from "./plan.ts";
 
 /** A server at work. */
 export interface RunningServer {
@@ -92,6 +93,16 @@ export async function closeGateway(gateway: Gateway, handOver: boolean): Promise
     if (handOver) gateway.retire(() => resolve());
     else gateway.close(() => resolve());
   });
+}
+
+/**
+ * Waits for what the app does after its answers, until `graceful_timeout` has passed since the server began to end.
+ *
+ * @param since - when that was, by `performance.now()`
+ */
+export async function finishAfterwards(plan: GatewayPlan, since: number, log: Logger): Promise<void> {
+  const left = await hooksAfterResponses(Math.max(0, since + gracefulTimeout(plan) - performance.now()));
+  if (left > 0) log.warn(`hooks of afterResponse that were not over within graceful_timeout: ${left}`);
 }
 
 /** What a gateway tells its supervisor. */

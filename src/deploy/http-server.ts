@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type IncomingMessage, STATUS_CODES, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { hooksAfterResponses } from "../app/after-response.ts";
 import { nodeHandler } from "../app/node-handler.ts";
 import { asError, isForClient, textOf } from "../app/thrown.ts";
 import { ConfigError } from "../errors.ts";
@@ -43,6 +44,7 @@ export const httpServer: ServerFactory = (_globalConf, localConf, aid) => {
         const grace = setTimeout(() => server.closeAllConnections(), GRACE).unref();
         await new Promise<void>((resolve) => void server.close(() => resolve()));
         clearTimeout(grace);
+        await hooksAfterResponses(GRACE);
       },
     };
   };

@@ -171,7 +171,8 @@ function processStall(plan: GatewayPlan): number {
   return timeout === 0 ? 0 : Math.max(SHORTEST_STALL, timeout);
 }
 
-function gracefulTimeout({ settings }: GatewayPlan): number {
+/** Milliseconds; very many for no limit. */
+export function gracefulTimeout({ settings }: GatewayPlan): number {
   return (
     (settings.gateway.gracefulTimeout ?? (GATEWAY_OPTIONS.gracefulTimeout.default as number)) || FOREVER - EXIT_TIME
   );

@@ -8,7 +8,14 @@ import { RequestLimit } from "../modes/request-limit.ts";
 import { enterSurroundings } from "../supervisor/surroundings.ts";
 import { checkListener } from "./listen.ts";
 import { type GatewayPlan, TITLES, valueOf } from "./plan.ts";
-import { type OpenGateway, type RunningServer, appDispatcher, closeGateway, openGateway } from "./gateway.ts";
+import {
+  type OpenGateway,
+  type RunningServer,
+  appDispatcher,
+  closeGateway,
+  finishAfterwards,
+  openGateway,
+} from "./gateway.ts";
 
 /**
  * Loads the app, then listens. Where the app has an account or a directory of its own it is the other way round: the
@@ -60,7 +67,9 @@ export async function startSingle(
     ...(plan.settings.process.accessLog === undefined ? {} : { reopenLogs }),
     where: `${TITLES[plan.protocol]} on ${describeAddress(gateway.address(), plan.address)}`,
     close: async () => {
+      const since = performance.now();
       await closeGateway(gateway, false);
+      await finishAfterwards(plan, since, log);
       await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${String(error)}`));
     },
   };

@@ -10,7 +10,7 @@ import type { FromThread, ThreadData } from "../modes/threads/messages.ts";
 import { makeApps } from "./app-recipe.ts";
 import type { GatewayWork } from "./gateway-work.ts";
 import { startLogging } from "./logging.ts";
-import { appDispatcher } from "./gateway.ts";
+import { appDispatcher, finishAfterwards } from "./gateway.ts";
 
 /** Milliseconds for the other requests after an exception: the one that threw will hardly be answered any more. */
 const FAILURE_GRACE = 5_000;
@@ -37,6 +37,7 @@ try {
   const apps = await makeApps(recipes, log);
   await runStartHooks(worker);
   const stop = async (): Promise<void> => {
+    await finishAfterwards(plan, performance.now(), log);
     await runStopHooks(worker, (error) => log.error(`an onWorkerStop hook failed: ${textOf(asError(error))}`));
     await loggers.close();
   };

@@ -14,7 +14,7 @@ import { type Answer, call } from "../support/http-client.ts";
 import { type Mode, Serving } from "../support/serving.ts";
 
 const MODES: readonly Mode[] = ["single", "thread", "fork"];
-const ROLES = { example: "roles", file: "roles.ini" } as const;
+const ROLES = { directory: "examples/roles", file: "roles.ini" } as const;
 
 const PARAMS: readonly (readonly [string, string])[] = [
   ["REQUEST_METHOD", "GET"],

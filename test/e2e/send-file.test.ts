@@ -66,7 +66,7 @@ describe.each(CASES.map((each) => [`${each.config} in the ${each.mode} mode`, ea
         await writeFile(join(outside, "outside.txt"), "outside\n");
         await symlink("a.txt", join(files, "link.txt"));
         serving = await Serving.start({
-          ...{ example: "files", file: "files.ini", mode, serverName },
+          ...{ directory: "examples/files", file: "files.ini", mode, serverName },
           replace: [
             ["/srv/files", files],
             [

@@ -14,8 +14,8 @@ const START_TIMEOUT = 20_000;
 export type Mode = "single" | "thread" | "fork";
 
 export interface ServingOptions {
-  /** A directory below `examples`. */
-  readonly example: string;
+  /** Below the package's own: `examples/hello`. */
+  readonly directory: string;
   /** A file in it. */
   readonly file: string;
   readonly mode?: Mode;
@@ -42,11 +42,11 @@ export class Serving {
 
   /** Resolves when it serves. */
   static async start(options: ServingOptions): Promise<Serving> {
-    const { example, file, mode = "single", serverName = "main", replace = [] } = options;
+    const { directory: original, file, mode = "single", serverName = "main", replace = [] } = options;
     const directory = await mkdtemp(join(tmpdir(), "propylon-example-"));
     // The web server's workers are another user.
     await chmod(directory, 0o755);
-    await cp(join(ROOT, "examples", example), directory, { recursive: true });
+    await cp(join(ROOT, original), directory, { recursive: true });
     await writeFile(join(directory, "package.json"), '{ "type": "module" }\n');
     await mkdir(join(directory, "node_modules"));
     await symlink(ROOT, join(directory, "node_modules/propylon"));
