@@ -12,6 +12,7 @@ const STANDS_IN = new RegExp(
     String.raw`(?<ROOT>/srv/www\b)`,
     String.raw`(?<APP>/srv/app\b)`,
     String.raw`(?<FILES>/srv/files\b)`,
+    String.raw`(?<CONF>/etc/propylon\b)`,
     String.raw`(?<LOG>/var/log/lighttpd\b)`,
     String.raw`(?<BACKEND_PORT>\b(?:6500|4000|8009)\b)`,
     String.raw`(?<PORT>\b8080\b)`,
@@ -67,8 +68,9 @@ export async function findWebServer(name) {
  * @param {keyof typeof SERVERS} options.name
  * @param {string} options.config the example file
  * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string, APP?: string, FILES?: string,
- *   HOST_1?: string, HOST_2?: string }} [options.values] what to put in place of the file's own port 8080 (default: a free
- *   one), `/run/propylon/app.sock`, backend port, `/srv/www`, `/srv/app`, `/srv/files`, 10.0.0.1 and 10.0.0.2
+ *   CONF?: string, HOST_1?: string, HOST_2?: string }} [options.values] what to put in place of the file's own port 8080
+ *   (default: a free one), `/run/propylon/app.sock`, backend port, `/srv/www`, `/srv/app`, `/srv/files`, `/etc/propylon`,
+ *   10.0.0.1 and 10.0.0.2
  * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
  *   the server's own user must be able to enter it
  * @param {readonly string[]} [options.without] modules of Apache that it shall not have
@@ -155,7 +157,7 @@ const APACHE_MODULES = [
   ],
   ...["access_compat", "alias", "deflate", "dir", "env", "filter", "headers", "mime", "reqtimeout", "setenvif"],
   ...["log_config", "rewrite", "proxy", "proxy_fcgi", "proxy_scgi", "proxy_ajp", "jk", "fastcgi", "fcgid", "cgid"],
-  ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm", "authnz_fcgi", "xsendfile"],
+  ...["proxy_balancer", "lbmethod_byrequests", "slotmem_shm", "authnz_fcgi", "xsendfile", "ssl", "socache_shmcb"],
 ];
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];

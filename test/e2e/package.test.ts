@@ -93,6 +93,7 @@ describe("npm pack", () => {
         ...[
           "examples/files",
           "examples/hello",
+          "examples/login",
           "examples/new-app",
           "examples/roles",
           "examples/spawned",

@@ -22,6 +22,7 @@ interface WebServerModule {
       ROOT?: string;
       APP?: string;
       FILES?: string;
+      CONF?: string;
       HOST_1?: string;
       HOST_2?: string;
     };
