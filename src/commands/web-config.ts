@@ -115,18 +115,21 @@ function siteOf(
     socketGroup: plan.settings.listen.socketGroup,
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
     secret: plan.protocol === "ajp" ? secret : undefined,
-    files: [
-      ...app.files.map(({ url, directory }) => ({
-        url: checkedUrl(prefix + url, "a path of files", place),
-        directory,
-      })),
-      ...(flags.static ?? []).map(staticOf),
-    ],
+    files: filesOf(
+      app.files.map(({ url, directory }) => ({ url: checkedUrl(prefix + url, "a path of files", place), directory })),
+      (flags.static ?? []).map(staticOf),
+    ),
     kept: app.kept,
     listen: flags.listen === undefined ? undefined : listenOf(flags.listen),
     hostName: hostName === undefined ? undefined : namedHost(hostName),
     root: resolve(root),
   };
+}
+
+/** The command line's win. The longest URL is first, since some web servers take the first that fits. */
+function filesOf(found: Site["files"], asked: Site["files"]): Site["files"] {
+  const byUrl = new Map([...found, ...asked].map((each) => [each.url, each]));
+  return [...byUrl.values()].toSorted((a, b) => b.url.length - a.url.length);
 }
 
 /** What the file says of it: the option, else the filter. */
@@ -242,7 +245,7 @@ function listenOf(given: string): { readonly host?: string; readonly port: numbe
 function namedHost(name: string): string {
   if (name.includes(":"))
     throw new UsageError(`--host-name: "${name}" has a port or more in it; --listen says the port`);
-  return usage("--host-name", () => checkedHost(name, {}));
+  return usage("--host-name", () => checkedHost(name, {})).toLowerCase();
 }
 
 /** What the file would be blamed for is the command line's here. */

@@ -75,7 +75,12 @@ function filesOf({ url, directory }: Site["files"][number], { place }: Site): Li
     "# Files that Caddy answers with by itself. As for the app, names that begin with a dot are not there.",
     `handle_path ${url}/* {`,
     ...indented(
-      [`root * ${quoted(directory, "the directory", SPECIAL, place)}`, "file_server {", `${INDENT}hide .*`, "}"],
+      [
+        "@hidden path_regexp /\\.",
+        "respond @hidden 404",
+        `root * ${quoted(directory, "the directory", SPECIAL, place)}`,
+        "file_server",
+      ],
       INDENT,
     ),
     "}",
@@ -91,6 +96,8 @@ function proxy({ prefix, root, place }: Site, target: string): Lines {
       [
         "# What the app writes leaves at once, whatever its type (event streams).",
         "flush_interval -1",
+        "# The app's own line with the status is not for the browser.",
+        "header_down -Status",
         "transport fastcgi {",
         ...indented(
           [

@@ -26,32 +26,42 @@ export function lighttpdConfig(site: Site): string {
     "",
     ...(listen === undefined
       ? [
-          `To use it, as root: save it as /etc/lighttpd/conf-available/50-${name}.conf, then`,
+          // Where two parts match, the later one counts.
+          `To use it, as root: save it as /etc/lighttpd/conf-available/${prefix === "" ? 50 : 60}-${name}.conf, then`,
           `    lighty-enable-mod ${name} && systemctl restart lighttpd`,
         ]
       : ["This is a whole configuration: save it as /etc/lighttpd/lighttpd.conf, or start it by lighttpd -D -f FILE."]),
     ...remarksOf(site, "www-data"),
   ];
   const loaded = `server.modules += ( ${modules.map((each) => `"${each}"`).join(", ")} )`;
-  const condition =
-    hostName === undefined
-      ? `$HTTP["url"] =~ "^${prefix === "" ? "/" : `${escapeRegExp(prefix)}(/|$)`}"`
-      : `$HTTP["host"] == "${hostName}"`;
   const body = [...streaming(protocol), "", ...serving(site)];
   return joined([
     ...comments(heading),
     "",
     ...(listen === undefined
-      ? [loaded, "", `${condition} {`, ...indented(body, INDENT), "}"]
+      ? [loaded, "", ...part(site, body)]
       : [
-          ...(listen.host === undefined ? [] : [`server.bind = "${listen.host}"`]),
+          ...(listen.host === undefined
+            ? []
+            : [`server.bind = "${listen.host.includes(":") ? `[${listen.host}]` : listen.host}"`]),
           `server.port = ${listen.port}`,
           `server.document-root = ${quoted(root, "the directory", null, place)}`,
           loaded,
           "",
-          ...(hostName === undefined ? body : [`${condition} {`, ...indented(body, INDENT), "}"]),
+          ...(hostName === undefined ? body : within(`$HTTP["host"] == "${hostName}"`, body)),
         ]),
   ]);
+}
+
+/** Conditions of its own, so that it does not stand in the way of other parts. */
+function part({ hostName, prefix }: Site, body: Lines): Lines {
+  const url = `$HTTP["url"] =~ "^${prefix === "" ? "/" : `${escapeRegExp(prefix)}(/|$)`}"`;
+  if (hostName === undefined) return within(url, body);
+  return within(`$HTTP["host"] == "${hostName}"`, prefix === "" ? body : within(url, body));
+}
+
+function within(condition: string, lines: Lines): Lines {
+  return [`${condition} {`, ...indented(lines, INDENT), "}"];
 }
 
 function streaming(protocol: Site["protocol"]): string[] {
@@ -82,7 +92,7 @@ function serving(site: Site): Lines {
             `${INDENT}"${url}/" => ${quoted(`${directory}/`, "the directory", null, site.place)},`,
         ),
         ")",
-        '$HTTP["url"] =~ "/\\." {',
+        `$HTTP["url"] =~ "^(${urls})/(.*/)?\\." {`,
         `${INDENT}url.access-deny = ( "" )`,
         "}",
       ],

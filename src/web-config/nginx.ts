@@ -76,7 +76,7 @@ function filesOf({ files, place }: Site): Lines {
     ...indented(
       [
         `alias ${quoted(`${directory}/`, "the directory", SPECIAL, place)};`,
-        "location ~ /\\. {",
+        `location ~ ^${escapeRegExp(url)}/(?:.*/)?\\. {`,
         `${INDENT}return 404;`,
         "}",
       ],

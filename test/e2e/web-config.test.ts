@@ -246,20 +246,22 @@ const KINDS = ["apache", "lighttpd", "nginx", "caddy"] as const;
 
 describe.each(KINDS)("%s", (server) => {
   it.skipIf(!isThere(server))("takes a directory with blanks and quotes in its name", async () => {
-    const odd = await filesBelow(scratch, `odd 'files' of "ü"; #1 %20 & co`);
-    const { url, stop } = await front(first(server), odd);
+    const odd = await filesBelow(scratch, `.odd 'files' of "ü"; #1 %20 & co`);
+    const { url, stop } = await front(first(server), odd, "--static", `/.well-known=${odd}`);
+    expect(await call(url, { path: "/.well-known/style.css" })).toMatchObject({ body: Buffer.from(STYLE) });
+    expect(String((await call(url, { path: "/.well-known/.hidden" })).body)).not.toContain(OUTSIDE);
     expect(await call(url, { path: "/static/style.css" })).toMatchObject({ status: 200, body: Buffer.from(STYLE) });
     expect(json(await call(url, { path: "/inspect" }))).toMatchObject({ url: "/inspect" });
     await stop();
   });
 
   it.skipIf(!isThere(server))("answers for the host that is named, with further files", async () => {
-    const more = ["--static", `/more/of-it=${files}`, "--host-name", "www.example.test"];
+    const more = ["--static", `/static/of=${files}/.git`, "--host-name", "WWW.example.test"];
     const { url, stop } = await front(first(server), files, ...more);
-    for (const path of ["/static/style.css", "/more/of-it/style.css"]) {
-      expect(await call(url, { path })).toMatchObject({ status: 200, body: Buffer.from(STYLE) });
-    }
-    expect(json(await call(url, { path: "/more" }))).toMatchObject({ url: "/more" });
+    expect(await call(url, { path: "/static/style.css" })).toMatchObject({ status: 200, body: Buffer.from(STYLE) });
+    // One below the other: the longer counts.
+    expect(await call(url, { path: "/static/of/config" })).toMatchObject({ status: 200, body: Buffer.from(OUTSIDE) });
+    expect(json(await call(url, { path: "/statics" }))).toMatchObject({ url: "/statics" });
     const other = await call(url, { path: "/inspect", headers: ["Host", "other.example.test"] });
     // The other two have one host here, which then answers for all.
     if (server === "lighttpd" || server === "caddy") expect(String(other.body)).not.toContain("other.example.test");

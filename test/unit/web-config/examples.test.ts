@@ -18,8 +18,10 @@ const WRITERS: Readonly<Record<string, (site: Site) => string>> = {
 };
 const PORTS = { fastcgi: 6500, scgi: 4000, ajp: 8009 };
 
-/** `fastcgi-tcp-kept.conf` shows what is beyond the command: connections that nginx keeps. */
-const printed = CONFIGURATIONS.filter(({ server, file }) => server in WRITERS && !file.endsWith("-kept.conf"));
+/** Some show what is beyond the command: connections that nginx keeps, another module. */
+const printed = CONFIGURATIONS.filter(
+  ({ server, connector, file }) => server in WRITERS && connector === undefined && !file.endsWith("-kept.conf"),
+);
 
 function siteOf({ protocol, transport, prefix, secret, file }: Configuration): Site {
   return {
