@@ -4,6 +4,7 @@ import { type Site, TITLES, remarksOf, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const MODULES = { fastcgi: "mod_fastcgi", scgi: "mod_scgi", ajp: "mod_ajp13" } as const;
+const OPTIONS = { fastcgi: "fastcgi.server", scgi: "scgi.server", ajp: "ajp13.server" } as const;
 const INDENT = "  ";
 
 /** With `listen` a whole configuration, else a part for the distribution's own. @throws ConfigError CONFIG_NOT_SUPPORTED */
@@ -77,33 +78,24 @@ function streaming(protocol: Site["protocol"]): string[] {
 }
 
 function serving(site: Site): Lines {
-  const { files, prefix, protocol } = site;
+  const { files, protocol } = site;
   const app = protocol === "ajp" ? ajp(site) : cgi(site, protocol);
   if (files.length === 0) return app;
   const urls = files.map(({ url }) => escapeRegExp(url)).join("|");
+  const hidden = `$HTTP["url"] =~ "^(${urls})/(.*/)?\\."`;
   return [
-    "# Files that lighttpd answers with by itself. As for the app, names that begin with a dot are not there.",
-    `$HTTP["url"] =~ "^(${urls})/" {`,
-    ...indented(
-      [
-        "alias.url = (",
-        ...files.map(
-          ({ url, directory }) =>
-            `${INDENT}"${url}/" => ${quoted(`${directory}/`, "the directory", null, site.place)},`,
-        ),
-        ")",
-        `$HTTP["url"] =~ "^(${urls})/(.*/)?\\." {`,
-        `${INDENT}url.access-deny = ( "" )`,
-        "}",
-      ],
-      INDENT,
-    ),
-    "}",
+    ...app,
     "",
-    `# The rest ${prefix === "" ? "" : `of ${prefix} `}is the app's.`,
-    `$HTTP["url"] !~ "^(${urls})/" {`,
-    ...indented(app, INDENT),
-    "}",
+    "# Files that lighttpd answers with by itself. As for the app, names that begin with a dot are not there.",
+    ...within(`$HTTP["url"] =~ "^(${urls})/"`, [
+      `${OPTIONS[protocol]} = ()`,
+      "alias.url = (",
+      ...files.map(
+        ({ url, directory }) => `${INDENT}"${url}/" => ${quoted(`${directory}/`, "the directory", null, site.place)},`,
+      ),
+      ")",
+      ...within(hidden, ['url.access-deny = ( "" )']),
+    ]),
   ];
 }
 
@@ -113,18 +105,16 @@ function cgi(site: Site, protocol: "fastcgi" | "scgi"): Lines {
     '"check-local" => "disable"',
     ...(site.prefix === "" ? ['"fix-root-scriptname" => "enable"'] : []),
   ];
-  return [`${protocol}.server = ( "${site.prefix || "/"}" => ((`, ...listed(options), ")) )"];
+  return [`${OPTIONS[protocol]} = ( "${site.prefix || "/"}" => ((`, ...listed(options), ")) )"];
 }
 
 function ajp(site: Site): Lines {
   const { prefix } = site;
-  const server = [`ajp13.server = ( "" => ((`, ...listed(whereOf(site)), ")) )"];
+  const server = [`${OPTIONS.ajp} = ( "" => ((`, ...listed(whereOf(site)), ")) )"];
   return [
     '# With any other key than "" mod_ajp13 cuts the path off after its first segment. PATCH, for which it has',
     "# no code, it answers with 400.",
-    ...(prefix === ""
-      ? server
-      : [`$HTTP["url"] =~ "^${escapeRegExp(prefix)}(/|$)" {`, ...indented(server, INDENT), "}"]),
+    ...(prefix === "" ? server : within(`$HTTP["url"] =~ "^${escapeRegExp(prefix)}(/|$)"`, server)),
   ];
 }
 

@@ -289,6 +289,33 @@ describe.each(KINDS)("%s", (server) => {
   });
 });
 
+describe("lighttpd", () => {
+  it.skipIf(!isThere("lighttpd")).each([[], ["--host-name", "www.example.test"]])(
+    "takes a part for each of two apps, one below the other (%s %s)",
+    async (...host) => {
+      const port = await freePort();
+      const cases = CASES.filter(
+        ({ server, protocol, transport }) => `${server} ${protocol} ${transport}` === "lighttpd fastcgi tcp",
+      );
+      let text = `server.bind = "127.0.0.1"\nserver.port = ${port}\nserver.document-root = "/tmp"\n`;
+      for (const each of cases) {
+        const file = join(scratch, `part-${(ids += 1)}.ini`);
+        await writeFile(file, iniOf(each, files));
+        text += await printed(["lighttpd", file, ...host]);
+      }
+      const { url, stop } = await started("lighttpd", text, port);
+      for (const prefix of ["", "/james"]) {
+        expect(json(await call(url, { path: `${prefix}/inspect` }))).toMatchObject({
+          url: "/inspect",
+          baseUrl: prefix,
+        });
+        expect(await call(url, { path: `${prefix}/static/style.css` })).toMatchObject({ body: Buffer.from(STYLE) });
+      }
+      await stop();
+    },
+  );
+});
+
 /** A file whose server has no address: the web server starts it. */
 async function withoutAddress(use: string): Promise<string> {
   const directory = await mkdtemp(join(scratch, "spawned-"));
