@@ -116,7 +116,7 @@ function siteOf(
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
     secret: plan.protocol === "ajp" ? secret : undefined,
     files: filesOf(
-      app.files.map(({ url, directory }) => ({ url: checkedUrl(prefix + url, "a path of files", place), directory })),
+      app.files.map((each) => ({ ...each, url: checkedUrl(prefix + each.url, "a path of files", place) })),
       (flags.static ?? []).map(staticOf),
     ),
     kept: app.kept,

@@ -1,16 +1,21 @@
 /** Which files an app that is described would serve by itself, so that its web server may; no code is loaded. */
-import { parseMapPlace } from "../middleware/urlmap.ts";
 import { isAbsolute, resolve } from "node:path";
 
+import { parseMapPlace } from "../middleware/urlmap.ts";
 import type { Context, FactoryContext } from "./context.ts";
+import { asInt } from "./converters.ts";
 import { nameOf } from "./create.ts";
 
 /** What of an app concerns the web server before it. */
 export interface AppShape {
   /** That of PrefixMiddleware; undefined without one. */
   readonly prefix: string | undefined;
-  /** URLs below the mount, such as `/static`, in UTF-8; directories are absolute. */
-  readonly files: readonly { readonly url: string; readonly directory: string }[];
+  /** URLs below the mount, such as `/static`, in UTF-8; directories are absolute; `maxAge`: seconds. */
+  readonly files: readonly {
+    readonly url: string;
+    readonly directory: string;
+    readonly maxAge?: number | undefined;
+  }[];
   /** What stays with the app, and why: a line for people each. */
   readonly kept: readonly string[];
 }
@@ -27,7 +32,7 @@ export function shapeOf(app: Context): AppShape {
 
 class Walk {
   prefix: string | undefined;
-  readonly files: { url: string; directory: string }[] = [];
+  readonly files: { url: string; directory: string; maxAge?: number | undefined }[] = [];
   readonly kept: string[] = [];
 
   /** `guard`: what stands before the app here, and might answer in its place; null for nothing. */
@@ -79,12 +84,14 @@ class Walk {
     }
   }
 
-  #serve({ localConf, globalConf }: FactoryContext, url: string, guard: string | null): void {
+  #serve({ localConf, globalConf, keys }: FactoryContext, url: string, guard: string | null): void {
     const root = localConf["document_root"];
     if (root === undefined) return;
     const directory = isAbsolute(root) ? root : resolve(globalConf["here"] ?? ".", root);
     const why = guard ?? (url === "" ? "it is all of the app" : null);
-    if (why === null) this.files.push({ url, directory });
+    const { cache_max_age: age } = localConf;
+    const maxAge = age === undefined ? undefined : asInt(age, keys.get("cache_max_age")!);
+    if (why === null) this.files.push({ url, directory, ...(maxAge === undefined ? {} : { maxAge }) });
     else this.kept.push(`${directory} at ${url === "" ? "/" : url}, since ${why}.`);
   }
 }

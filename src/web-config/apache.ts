@@ -1,6 +1,6 @@
 /** Apache: mod_proxy_fcgi, mod_proxy_scgi, mod_proxy_ajp, or mod_fcgid for an app that it starts. */
 import { ConfigError } from "../errors.ts";
-import { type Site, TITLES, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const SCHEMES = { fastcgi: "fcgi", scgi: "scgi", ajp: "ajp" } as const;
@@ -18,6 +18,7 @@ export function apacheConfig(site: Site): string {
   const modules = [
     ...(spawns ? ["fcgid"] : ["proxy", module.slice("mod_".length)]),
     ...(files.length > 0 ? ["alias"] : []),
+    ...(files.some(({ maxAge }) => maxAge !== undefined) ? ["headers"] : []),
   ];
   const listen = listenOf(site);
   const heading = [
@@ -60,7 +61,7 @@ function listenOf({ listen }: Site): string {
 }
 
 function filesOf({ files, address, place }: Site): Lines {
-  return files.flatMap(({ url, directory }) => [
+  return files.flatMap(({ url, directory, maxAge }) => [
     "# Files that Apache answers with by itself. As for the app, names that begin with a dot are not there.",
     ...("spawn" in address ? [] : [`ProxyPass "${url}" "!"`]),
     `RedirectMatch 404 "^${escapeRegExp(url)}/(?:.*/)?\\."`,
@@ -69,6 +70,7 @@ function filesOf({ files, address, place }: Site): Lines {
     `${INDENT}Options FollowSymLinks`,
     `${INDENT}AllowOverride None`,
     `${INDENT}Require all granted`,
+    maxAge !== undefined && `${INDENT}Header set Cache-Control ${cacheControl(maxAge)}`,
     "</Directory>",
     "",
   ]);

@@ -1,6 +1,6 @@
 /** Caddy 2: reverse_proxy with transport fastcgi. */
 import { ConfigError } from "../errors.ts";
-import { type Site, TITLES, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, transportOf } from "./site.ts";
 import { type Lines, comments, indented, joined, plain, quoted } from "./text.ts";
 
 const INDENT = "\t";
@@ -70,7 +70,7 @@ function siteAddress({ listen, hostName }: Site): string {
   return hostName === undefined ? `:${listen.port}` : `http://${hostName}:${listen.port}`;
 }
 
-function filesOf({ url, directory }: Site["files"][number], { place }: Site): Lines {
+function filesOf({ url, directory, maxAge }: Site["files"][number], { place }: Site): Lines {
   return [
     "# Files that Caddy answers with by itself. As for the app, names that begin with a dot are not there.",
     `handle_path ${url}/* {`,
@@ -79,6 +79,7 @@ function filesOf({ url, directory }: Site["files"][number], { place }: Site): Li
         "@hidden path_regexp /\\.",
         "respond @hidden 404",
         `root * ${quoted(directory, "the directory", SPECIAL, place)}`,
+        maxAge !== undefined && `header Cache-Control ${cacheControl(maxAge)}`,
         "file_server",
       ],
       INDENT,

@@ -1,6 +1,6 @@
 /** lighttpd: mod_fastcgi, mod_scgi, mod_ajp13; it can start FastCGI and SCGI servers by itself. */
 import { ConfigError } from "../errors.ts";
-import { type Site, TITLES, remarksOf, transportOf } from "./site.ts";
+import { type Site, TITLES, cacheControl, remarksOf, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const MODULES = { fastcgi: "mod_fastcgi", scgi: "mod_scgi", ajp: "mod_ajp13" } as const;
@@ -21,7 +21,11 @@ export function lighttpdConfig(site: Site): string {
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "secret" });
   }
   const module = MODULES[protocol];
-  const modules = [...(files.length > 0 ? ["mod_access", "mod_alias"] : []), module];
+  const modules = [
+    ...(files.length > 0 ? ["mod_access", "mod_alias"] : []),
+    ...(files.some(({ maxAge }) => maxAge !== undefined) ? ["mod_setenv"] : []),
+    module,
+  ];
   const heading = [
     `lighttpd with ${module} ${transportOf(site)}; the app is that of ${site.file}.`,
     "",
@@ -96,6 +100,16 @@ function serving(site: Site): Lines {
       ")",
       ...within(hidden, ['url.access-deny = ( "" )']),
     ]),
+    // Of two that match, the later one counts: that shall be the longer.
+    ...files
+      .toReversed()
+      .flatMap(({ url, maxAge }) =>
+        maxAge === undefined
+          ? []
+          : within(`$HTTP["url"] =~ "^${escapeRegExp(url)}/"`, [
+              `setenv.set-response-header = ( "Cache-Control" => ${cacheControl(maxAge)} )`,
+            ]),
+      ),
   ];
 }
 

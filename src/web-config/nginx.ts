@@ -1,6 +1,6 @@
 /** nginx: fastcgi_pass and scgi_pass. */
 import { ConfigError } from "../errors.ts";
-import { type Site, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Site, cacheControl, hostAndPort, remarksOf, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const INDENT = "    ";
@@ -70,12 +70,13 @@ function listenOf({ listen }: Site): string {
 }
 
 function filesOf({ files, place }: Site): Lines {
-  return files.flatMap(({ url, directory }) => [
+  return files.flatMap(({ url, directory, maxAge }) => [
     "# Files that nginx answers with by itself. As for the app, names that begin with a dot are not there.",
     `location ^~ ${url}/ {`,
     ...indented(
       [
         `alias ${quoted(`${directory}/`, "the directory", SPECIAL, place)};`,
+        maxAge !== undefined && `add_header Cache-Control ${cacheControl(maxAge)};`,
         `location ~ ^${escapeRegExp(url)}/(?:.*/)?\\. {`,
         `${INDENT}return 404;`,
         "}",

@@ -18,6 +18,13 @@ export interface SiteFiles {
   readonly url: string;
   /** Absolute. */
   readonly directory: string;
+  /** Seconds that a browser may keep them; undefined where nobody has said. */
+  readonly maxAge?: number | undefined;
+}
+
+/** What the app would say of them too. */
+export function cacheControl(maxAge: number): string {
+  return `"public, max-age=${maxAge}"`;
 }
 
 export interface Site {

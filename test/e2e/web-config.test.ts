@@ -114,6 +114,7 @@ function iniOf({ protocol, transport, prefix, mount, secret }: Case, directory: 
     "use = call:./not-loaded.js:makeApp",
     "[app:files]",
     "use = egg:Paste#static",
+    "cache_max_age = 3600",
     `document_root = ${directory.replaceAll("%", "%%")}`,
   ];
   return `${lines.join("\n")}\n`;
@@ -219,7 +220,9 @@ describe.each(CASES.map((each) => [each.title, each] as const))("%s", (_title, e
     }
     expect(received).toBe("first half, second half");
 
-    expect(await get("/static/style.css")).toMatchObject({ status: 200, body: Buffer.from(STYLE) });
+    const style = await get("/static/style.css");
+    expect(style).toMatchObject({ status: 200, body: Buffer.from(STYLE) });
+    expect(style.headers).toContainEqual(["cache-control", "public, max-age=3600"]);
     for (const path of ["/static/.hidden", "/static/.git/config", "/static/%2ehidden", "/static/.git%2fconfig"]) {
       const { status, body } = await get(path);
       expect(status, path).toBeGreaterThanOrEqual(400);

@@ -21,6 +21,7 @@ document_root = /srv/files
 [app:own]
 use = egg:propylon#static
 document_root = public
+cache_max_age = 60
 [filter:auth]
 use = call:./not-there.js:makeFilter
 [filter:gzip]
@@ -43,7 +44,7 @@ describe("the static files of an app", () => {
     const { files, kept } = shape(`${URLMAP}/ = wire\n/static = files\n/a/b%20c = own\n`);
     expect(files).toEqual([
       { url: "/static", directory: "/srv/files" },
-      { url: "/a/b c", directory: join(directory, "public") },
+      { url: "/a/b c", directory: join(directory, "public"), maxAge: 60 },
     ]);
     expect(kept).toEqual([]);
   });
