@@ -90,7 +90,7 @@ class Walk {
     const directory = isAbsolute(root) ? root : resolve(globalConf["here"] ?? ".", root);
     const why = guard ?? (url === "" ? "it is all of the app" : null);
     const { cache_max_age: age } = localConf;
-    const maxAge = age === undefined ? undefined : asInt(age, keys.get("cache_max_age")!);
+    const maxAge = age === undefined ? undefined : asInt(age, keys.get("cache_max_age"));
     if (why === null) this.files.push({ url, directory, ...(maxAge === undefined ? {} : { maxAge }) });
     else this.kept.push(`${directory} at ${url === "" ? "/" : url}, since ${why}.`);
   }
