@@ -294,6 +294,7 @@ export function createProgram(): Command {
       "the web server answers URL with files of DIRECTORY; may be repeated (those of [app] static are found)",
       collect,
     )
+    .option("--socket <PATH>", "the Unix socket of a server that is handed it, as by a systemd socket unit")
     .option("--root <DIRECTORY>", "what else the web server has, outside of the app (default: /var/www/html)")
     .option("--user <USER>", "systemd: the app runs as that user (default: user of FILE.ini, else www-data)")
     .option("--group <GROUP>", "systemd: and as that group")

@@ -28,6 +28,8 @@ export interface WebConfigFlags {
   /** `PORT` or `HOST:PORT`. */
   readonly listen?: string;
   readonly root?: string;
+  /** Of a server that is handed its socket. */
+  readonly socket?: string;
   readonly user?: string;
   readonly group?: string;
   readonly verbose?: boolean;
@@ -38,7 +40,7 @@ const KINDS = [...Object.keys(WRITERS), "systemd"];
 
 /** Debian's, of all four. */
 const USUAL_ROOT = "/var/www/html";
-const OF_WEB_SERVERS = ["prefix", "static", "hostName", "listen", "root"] as const;
+const OF_WEB_SERVERS = ["prefix", "static", "hostName", "listen", "root", "socket"] as const;
 const OF_SYSTEMD = ["user", "group"] as const;
 const MAX_PORT = 65_535;
 /** Milliseconds, of a server whose time to stop is not known. */
@@ -106,13 +108,13 @@ function siteOf(
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
   const prefix = prefixOf(plan, { place, keys, app }, flags);
-  const address = addressOf(plan, command, { place, keys });
+  const address = addressOf(plan, { place, keys }, command, flags);
   const { hostName, root = USUAL_ROOT } = flags;
   const { secret } = plan.settings.gateway;
   return {
     ...{ name: fileName(file), file: resolve(file), place, protocol: plan.protocol, address, prefix },
     backendName: "path" in address ? socketName(address.path) : "localhost",
-    socketGroup: plan.settings.listen.socketGroup,
+    socketGroup: "fd" in plan.address ? null : plan.settings.listen.socketGroup,
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
     secret: plan.protocol === "ajp" ? secret : undefined,
     files: filesOf(
@@ -164,10 +166,16 @@ const ALL_ADDRESSES: ReadonlySet<string> = new Set(["", "0.0.0.0", "::", "localh
 
 function addressOf(
   { address }: GatewayPlan,
-  command: readonly string[],
   { place, keys }: Pick<DescribedSite, "place" | "keys">,
+  command: readonly string[],
+  { socket }: WebConfigFlags,
 ): SiteAddress {
-  if ("fd" in address) return { spawn: command };
+  if ("fd" in address) return socket === undefined ? { spawn: command } : { path: resolve(socket) };
+  if (socket !== undefined) {
+    throw new UsageError(
+      "--socket is for a server that is handed its socket; this one's section says where it listens",
+    );
+  }
   if ("path" in address) return { path: absolute(address.path, { place, keys }) };
   const { port } = address;
   if (port === 0) {

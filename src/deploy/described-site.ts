@@ -26,7 +26,7 @@ export async function describeSite(
 ): Promise<DescribedSite> {
   const described = describeServer(file, choice);
   const { server, surroundings } = described;
-  const plan = await planOf({ ...described, surroundings: { ...surroundings, onlyDescribes: true } });
+  const plan = await planOf(described);
   const { app } = describeApp(file, appName, surroundings);
   const { place, keys } = server;
   return { plan, serverName: nameOf(server), place, keys, app: shapeOf(app) };

@@ -38,8 +38,8 @@ export interface Site {
   readonly address: SiteAddress;
   /** What tells Apache one Unix socket from another. */
   readonly backendName: string;
-  /** The group that may write to the Unix socket, where the file says. */
-  readonly socketGroup?: string | undefined;
+  /** The group that may write to the Unix socket, where the file says; null where that is not for the file to say. */
+  readonly socketGroup?: string | null | undefined;
   /** "" for the root, else `/james`. */
   readonly prefix: string;
   /** Whether the app knows the prefix by itself, since the file has it too. */
@@ -77,7 +77,7 @@ export function remarksOf({ address, socketGroup, kept }: Site, user: string): s
       ? `The web server's user needs the socket: write "socket_group = ${user}" into the server's section.`
       : `The web server's user, ${user} as a rule, has to be in the group ${socketGroup}: it has the socket.`;
   return [
-    ...("path" in address && socketGroup !== user ? [needs] : []),
+    ...("path" in address && socketGroup !== user && socketGroup !== null ? [needs] : []),
     ...kept.map((line) => `The app answers with its own files: ${line}`),
   ];
 }

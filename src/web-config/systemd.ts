@@ -2,8 +2,8 @@
 import { ConfigError, type ConfigPlace } from "../errors.ts";
 import { comments, joined } from "./text.ts";
 
-/** When systemd takes the service for started: "exec" as soon as the program runs. */
-const SERVICE_TYPE = "exec";
+/** When systemd takes the service for started: as soon as the program runs. */
+const SERVICE_TYPE = ["Type=exec"];
 
 export interface Service {
   /** What the unit is called. */
@@ -63,7 +63,7 @@ export function systemdUnit(service: Service): string {
     "After=network.target",
     "",
     "[Service]",
-    `Type=${SERVICE_TYPE}`,
+    ...SERVICE_TYPE,
     "# The app is that user too.",
     `User=${account(user, place)}`,
     ...(group === undefined ? [] : [`Group=${account(group, place)}`]),
@@ -80,6 +80,7 @@ export function systemdUnit(service: Service): string {
           "# It stays when the service stops, since others may have their sockets there.",
           "RuntimeDirectoryPreserve=yes",
         ]),
+    "Environment=NODE_ENV=production",
     `ExecStart=${service.command.map((word) => argument(word, place)).join(" ")}`,
     reloads && "# The workers are replaced one after the other, and no request fails.",
     reloads && "ExecReload=/bin/kill -HUP $MAINPID",
@@ -100,9 +101,14 @@ export function systemdUnit(service: Service): string {
     ...(isHome ? [] : ["ProtectHome=true"]),
     ...(usesTemporary ? [] : ["PrivateTmp=true"]),
     "PrivateDevices=true",
-    "ProtectKernelTunables=true",
-    "ProtectKernelModules=true",
+    "ProtectClock=true",
     "ProtectControlGroups=true",
+    "ProtectHostname=true",
+    "ProtectKernelLogs=true",
+    "ProtectKernelModules=true",
+    "ProtectKernelTunables=true",
+    "RestrictNamespaces=true",
+    "RestrictRealtime=true",
     "RestrictSUIDSGID=true",
     "LockPersonality=true",
     "",

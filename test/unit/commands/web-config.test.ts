@@ -91,6 +91,8 @@ describe("propylon web-config", () => {
     ["systemd", "use = egg:propylon#fcgi\nsocket = /run/wiki.sock", {}, "only root can have a socket right in /run"],
     ["systemd", `${FCGI}\nsocket_owner = daemon`, {}, "socket_owner: only root may give a socket away"],
     ["systemd", FCGI, { user: "a b" }, '"a b" is no name of a user or a group'],
+    ["nginx", FCGI, { socket: "/run/x.sock" }, "--socket is for a server that is handed its socket"],
+    ["systemd", FCGI, { socket: "/run/x.sock" }, "--socket is for web servers, and not for systemd"],
     ["nginx", `${FCGI}\nsokcet = x`, {}, 'did you mean "socket"?'],
   ])("refuses %s of %j with %j: 2", async ([kind, server, flags, wording]) => {
     const { code, printed, told } = await run(kind, server, flags);
@@ -118,6 +120,12 @@ describe("propylon web-config", () => {
     expect((await run("apache", AJP, {}, filtered)).printed).toContain(
       'ProxyPass "/james" "ajp://127.0.0.1:8009/james"',
     );
+  });
+
+  it("is told where the socket is that somebody hands over", async () => {
+    const { printed } = await run("nginx", SPAWNED, { socket: "/run/wiki.sock" });
+    expect(printed).toContain("fastcgi_pass unix:/run/wiki.sock;");
+    expect(printed).not.toContain("socket_group");
   });
 
   it("tells Apache's sockets apart by their paths", async () => {

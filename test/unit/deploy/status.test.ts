@@ -72,6 +72,11 @@ describe("findStatus", () => {
     await expect(find("none")).rejects.toMatchObject({ code: "CONFIG_NO_SECTION" });
   });
 
+  it("finds that of a server that is handed its socket, though here is none", async () => {
+    write("use = egg:propylon#fcgi_thread");
+    expect(await find()).toEqual({ path: join(directory, "app.status") });
+  });
+
   it.each([
     ["without workers", "use = egg:propylon#fcgi\nport = 1"],
     ["of somebody's code", "use = call:./foreign.cjs:serve"],
