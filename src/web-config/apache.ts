@@ -37,6 +37,7 @@ export function apacheConfig(site: Site): string {
     ...comments(heading),
     "",
     ...(site.listen === undefined ? [] : [`Listen ${listen}`, ""]),
+    ...(spawns ? PROCESSES : []),
     `<VirtualHost ${site.listen?.host === undefined ? `*:${site.listen?.port ?? 80}` : listen}>`,
     ...indented(
       [
@@ -135,6 +136,15 @@ function secretWord({ place }: Site, secret: string): string {
   throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "secret" });
 }
 
+/** The limits of mod_fcgid hold for all of Apache. */
+const PROCESSES = [
+  "# At least one is kept; one that has had nothing to do for five minutes is ended.",
+  "FcgidMinProcessesPerClass 1",
+  "FcgidMaxProcessesPerClass 8",
+  "FcgidIdleTimeout 300",
+  "",
+];
+
 /** mod_fcgid gives each process one request at a time, and starts as many as are needed. */
 function spawned({ protocol, prefix, place, name, root, files }: Site, command: readonly string[]): Lines {
   if (protocol !== "fastcgi") {
@@ -146,20 +156,23 @@ function spawned({ protocol, prefix, place, name, root, files }: Site, command: 
   const script = quoted(`${root}/${name}.fcgi`, "the directory", SPECIAL, place).slice(1, -1);
   const words = command.map((word) => plain(word, "the command's word", place));
   return [
-    "# The app is started by Apache, as its user; each process has one request at a time. The file need not exist.",
+    `# "virtual": ${name}.fcgi need not exist.`,
+    `FcgidWrapper "${words.join(" ")}" .fcgi virtual`,
     prefix === "" ? `ScriptAliasMatch "^(/.*)$" "${script}$1"` : `ScriptAlias "${prefix}" "${script}"`,
     `<Location "${prefix === "" ? "/" : prefix}">`,
     `${INDENT}SetHandler fcgid-script`,
     `${INDENT}Options +ExecCGI`,
     `${INDENT}Require all granted`,
-    `${INDENT}FcgidWrapper "${words.join(" ")}" .fcgi virtual`,
     "</Location>",
     ...files.flatMap(({ url }) => [`<Location "${url}">`, `${INDENT}SetHandler none`, "</Location>"]),
+    "",
     "# Without this line Apache keeps the Authorization header to itself.",
     "FcgidPassHeader Authorization",
     "# What the app writes leaves at once (event streams).",
     "FcgidOutputBufferSize 0",
-    "# The default is 128 KiB for an upload.",
+    "# Uploads: the default is 128 KiB. They are stored before the app sees them.",
     "FcgidMaxRequestLen 1073741824",
+    "# A silent app may take so long. The default is 40 s.",
+    "FcgidIOTimeout 300",
   ];
 }

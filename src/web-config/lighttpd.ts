@@ -7,6 +7,12 @@ const MODULES = { fastcgi: "mod_fastcgi", scgi: "mod_scgi", ajp: "mod_ajp13" } a
 const OPTIONS = { fastcgi: "fastcgi.server", scgi: "scgi.server", ajp: "ajp13.server" } as const;
 const INDENT = "  ";
 
+const LOST = "# What the app says on standard error; elsewhere it would be lost.";
+
+function breakageLog(name: string): string {
+  return `/var/log/lighttpd/${name}.log`;
+}
+
 /** With `listen` a whole configuration, else a part for the distribution's own. @throws ConfigError CONFIG_NOT_SUPPORTED */
 export function lighttpdConfig(site: Site): string {
   const { prefix, protocol, files, name, hostName, listen, root, place, secret } = site;
@@ -21,6 +27,7 @@ export function lighttpdConfig(site: Site): string {
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "secret" });
   }
   const module = MODULES[protocol];
+  const spawns = "spawn" in site.address;
   const modules = [
     ...(files.length > 0 ? ["mod_access", "mod_alias"] : []),
     ...(files.some(({ maxAge }) => maxAge !== undefined) ? ["mod_setenv"] : []),
@@ -34,6 +41,9 @@ export function lighttpdConfig(site: Site): string {
           // Where two parts match, the later one counts.
           `To use it, as root: save it as /etc/lighttpd/conf-available/${prefix === "" ? 50 : 60}-${name}.conf, then`,
           `    lighty-enable-mod ${name} && systemctl restart lighttpd`,
+          ...(spawns
+            ? [`What the app says on standard error is lost without server.breakagelog = "${breakageLog(name)}".`]
+            : []),
         ]
       : ["This is a whole configuration: save it as /etc/lighttpd/lighttpd.conf, or start it by lighttpd -D -f FILE."]),
     ...remarksOf(site, "www-data"),
@@ -53,6 +63,7 @@ export function lighttpdConfig(site: Site): string {
           `server.document-root = ${quoted(root, "the directory", null, place)}`,
           loaded,
           "",
+          ...(spawns ? [LOST, `server.breakagelog = "${breakageLog(name)}"`, ""] : []),
           ...(hostName === undefined ? body : within(`$HTTP["host"] == "${hostName}"`, body)),
         ]),
   ]);
@@ -119,7 +130,14 @@ function cgi(site: Site, protocol: "fastcgi" | "scgi"): Lines {
     '"check-local" => "disable"',
     ...(site.prefix === "" ? ['"fix-root-scriptname" => "enable"'] : []),
   ];
-  return [`${OPTIONS[protocol]} = ( "${site.prefix || "/"}" => ((`, ...listed(options), ")) )"];
+  const why =
+    "spawn" in site.address
+      ? [
+          "# lighttpd starts the app by itself, binds the socket and passes it on. One process is enough",
+          "# for an app that does not block; of several, each has its own memory and its own socket.",
+        ]
+      : [];
+  return [...why, `${OPTIONS[protocol]} = ( "${site.prefix || "/"}" => ((`, ...listed(options), ")) )"];
 }
 
 function ajp(site: Site): Lines {
@@ -141,7 +159,13 @@ function whereOf({ address, protocol, name, place }: Site): string[] {
   }
   // lighttpd parts it at blanks, whatever the quotes; its own name of the socket gets a number.
   const words = address.spawn.map((word) => plain(word, "the command's word", place));
-  return [`"socket" => "/run/lighttpd/${name}.sock"`, `"bin-path" => "${words.join(" ")}"`, '"max-procs" => 1'];
+  return [
+    `"socket" => "/run/lighttpd/${name}.socket"`,
+    `"bin-path" => "${words.join(" ")}"`,
+    '"max-procs" => 1',
+    '"bin-environment" => ( "NODE_ENV" => "production" )',
+    '"bin-copy-environment" => ( "PATH" )',
+  ];
 }
 
 function listed(options: readonly string[]): string[] {

@@ -346,7 +346,7 @@ describe("an app that the web server starts", () => {
     const port = await freePort();
     const text = await printed(["lighttpd", file, "--listen", `127.0.0.1:${port}`, "--prefix", prefix || "/"]);
     await chmod(dirname(file), 0o777);
-    const moved = text.replaceAll("/run/lighttpd/", `${dirname(file)}/`);
+    const moved = text.replaceAll(/\/(?:run|var\/log)\/lighttpd\//g, `${dirname(file)}/`);
     const { url, stop } = await started("lighttpd", moved, port);
     await hello(url, prefix);
     await stop();

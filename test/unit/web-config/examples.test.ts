@@ -1,6 +1,6 @@
 /** One source of truth: an example configuration is what the command prints for it, but for its heading. */
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { apacheConfig } from "../../../src/web-config/apache.ts";
@@ -9,6 +9,7 @@ import { lighttpdConfig } from "../../../src/web-config/lighttpd.ts";
 import { nginxConfig } from "../../../src/web-config/nginx.ts";
 import type { Site } from "../../../src/web-config/site.ts";
 import { CONFIGURATIONS, type Configuration } from "../../e2e/configurations.ts";
+import { ROOT } from "../../support/examples.ts";
 
 const WRITERS: Readonly<Record<string, (site: Site) => string>> = {
   apache: apacheConfig,
@@ -42,6 +43,24 @@ describe("what propylon web-config prints", () => {
   it.each(printed.map((each) => [basename(each.file), each] as const))("is %s", (_name, configuration) => {
     const example = readFileSync(configuration.file, "utf8");
     expect(body(WRITERS[configuration.server]!(siteOf(configuration)))).toBe(body(example));
+  });
+
+  it.skipIf(!existsSync(join(ROOT, "apache-examples/mod_fcgid.conf"))).each([
+    ["apache", "apache-examples/mod_fcgid"],
+    ["lighttpd", "examples/lighttpd/fastcgi-spawned"],
+  ] as const)("is that of an app that %s starts: %s", (server, name) => {
+    for (const prefix of ["", "/james"] as const) {
+      const file = join(ROOT, `${name}${prefix.replace("/", "-")}.conf`);
+      const address = { spawn: ["/srv/app/start.sh"] };
+      const site = siteOf({
+        ...{ title: "", server, protocol: "fastcgi", transport: "unix", mount: "auto" },
+        prefix,
+        file,
+      });
+      // Apache's name of what need not exist.
+      const called = server === "apache" && prefix !== "" ? "james" : "app";
+      expect(body(WRITERS[server]!({ ...site, address, name: called }))).toBe(body(readFileSync(file, "utf8")));
+    }
   });
 
   it("has an example of each of them", () => {
