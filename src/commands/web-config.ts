@@ -1,12 +1,12 @@
 /** `propylon web-config`: prints the configuration of a web server, or a unit of systemd, that fits a file. */
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { type DescribedSite, describeSite } from "../deploy/described-site.ts";
 import type { GatewayPlan } from "../deploy/plan.ts";
 import { ConfigError } from "../errors.ts";
-import { stderrLogger } from "../log.ts";
+import { type Logger, stderrLogger } from "../log.ts";
 import { didYouMean } from "../suggest.ts";
 import { apacheConfig } from "../web-config/apache.ts";
 import { caddyConfig } from "../web-config/caddy.ts";
@@ -73,12 +73,21 @@ export async function webConfig(
     const text =
       kind === "systemd"
         ? unitOf(file, described, command, flags)
-        : WRITERS[kind as keyof typeof WRITERS](siteOf(file, described, command, flags));
+        : configOf(kind as keyof typeof WRITERS, siteOf(file, described, command, flags), log);
     process.stdout.write(text);
   } catch (error) {
     reportFailure(error, verbose);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** The text may be for another machine: a directory that is not here is worth a word, and no more. */
+function configOf(kind: keyof typeof WRITERS, site: Site, log: Logger): string {
+  const text = WRITERS[kind](site);
+  for (const { url, directory } of site.files) {
+    if (!existsSync(directory)) log.warn(`there is no directory ${directory} on this machine, for the files at ${url}`);
+  }
+  return text;
 }
 
 /** What serves the file, from any directory. */
@@ -233,6 +242,9 @@ function staticOf(given: string): { readonly url: string; readonly directory: st
   const url = at < 0 ? "" : given.slice(0, at);
   if (!url.startsWith("/") || /^\/+$/.test(url) || at === given.length - 1) {
     throw new UsageError(`--static: "${given}" is not URL=DIRECTORY, such as /static=/srv/wiki/public`);
+  }
+  if (given.startsWith("~", at + 1)) {
+    throw new UsageError(`--static: no shell replaces the ~ of "${given}"; write the path in full`);
   }
   return {
     url: usage("--static", () => checkedUrl(url, "the path", {})),

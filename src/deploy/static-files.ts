@@ -1,5 +1,5 @@
 /** Which files an app that is described would serve by itself, so that its web server may; no code is loaded. */
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 
 import { parseMapPlace } from "../middleware/urlmap.ts";
 import type { Context, FactoryContext } from "./context.ts";
@@ -87,7 +87,7 @@ class Walk {
   #serve({ localConf, globalConf, keys }: FactoryContext, url: string, guard: string | null): void {
     const root = localConf["document_root"];
     if (root === undefined) return;
-    const directory = isAbsolute(root) ? root : resolve(globalConf["here"] ?? ".", root);
+    const directory = resolve(globalConf["here"] ?? ".", root);
     const why = guard ?? (url === "" ? "it is all of the app" : null);
     const { cache_max_age: age } = localConf;
     const maxAge = age === undefined ? undefined : asInt(age, keys.get("cache_max_age"));

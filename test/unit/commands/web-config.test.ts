@@ -69,6 +69,7 @@ describe("propylon web-config", () => {
     ["nginx", FCGI, { static: ["x=/y"] }, '--static: "x=/y" is not URL=DIRECTORY'],
     ["nginx", FCGI, { static: ["/=/y"] }, '--static: "/=/y" is not URL=DIRECTORY'],
     ["nginx", FCGI, { static: ["/x="] }, '--static: "/x=" is not URL=DIRECTORY'],
+    ["nginx", FCGI, { static: ["/x=~/y"] }, '--static: no shell replaces the ~ of "/x=~/y"'],
     ["nginx", FCGI, { static: ["/a;b=/y"] }, '--static: the path "/a;b" cannot be written'],
     ["nginx", FCGI, { static: ["/x=/y$z"] }, 'the directory "/y$z/" has "$"'],
     ["nginx", FCGI, { static: ["/x=/y\nz"] }, 'the directory "/y\\nz/" has "\\n"'],
@@ -135,6 +136,14 @@ describe("propylon web-config", () => {
   it.each(["apache", "lighttpd", "nginx", "caddy"])("says of %s which group the socket needs", async (kind) => {
     const { printed } = await run(kind, "use = egg:propylon#fcgi\nsocket = /run/wiki/app.sock");
     expect(printed).toMatch(/^# .*socket_group = (?:www-data|caddy)"/m);
+  });
+
+  it("has a word for a directory that is not on this machine, and prints all the same", async () => {
+    const { code, printed, told } = await run("nginx", FCGI, { static: ["/here=/tmp", "/there=/not/there/"] });
+    expect(told).toMatch(/ warn there is no directory \/not\/there on this machine, for the files at \/there\n$/);
+    expect(told.split("\n")).toHaveLength(2);
+    expect(printed).toContain('alias "/not/there/";');
+    expect(code).toBeUndefined();
   });
 
   it("lets Caddy have a certificate for a host name alone", async () => {
