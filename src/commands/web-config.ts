@@ -179,7 +179,12 @@ function addressOf(
   command: readonly string[],
   { socket }: WebConfigFlags,
 ): SiteAddress {
-  if ("fd" in address) return socket === undefined ? { spawn: command } : { path: resolve(socket) };
+  if ("fd" in address) {
+    if (socket !== undefined) return { path: resolve(socket) };
+    if (address.fd === 0) return { spawn: command };
+    const message = "another program than the web server hands the socket over: say by --socket where it is";
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
+  }
   if (socket !== undefined) {
     throw new UsageError(
       "--socket is for a server that is handed its socket; this one's section says where it listens",
@@ -211,7 +216,7 @@ function unitOf(
   const address = plan?.address ?? null;
   if (address !== null && "fd" in address) {
     const message =
-      'its web server starts it: write "socket = /run/propylon/app.sock" into the section to make it a service';
+      'who starts it hands over its socket: write "socket = /run/propylon/app.sock" into the section to make it a service';
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
   const own = plan?.settings.process ?? {};

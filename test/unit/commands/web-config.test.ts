@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
+import { SERVER_OPTIONS } from "../../../src/deploy/options.ts";
 import { type WebConfigFlags, webConfig } from "../../../src/commands/web-config.ts";
 
 const APP = "[app:main]\nuse = call:./app.js:makeApp\n";
@@ -49,7 +50,7 @@ describe("propylon web-config", () => {
     ["caddy", "use = egg:propylon#scgi\nport = 4000", {}, "Caddy speaks no SCGI"],
     ["nginx", SPAWNED, {}, "nginx starts no programs: write"],
     ["caddy", SPAWNED, {}, "Caddy starts no programs: write"],
-    ["systemd", SPAWNED, {}, "its web server starts it: write"],
+    ["systemd", SPAWNED, {}, "who starts it hands over its socket: write"],
     ["apache", "use = egg:propylon#scgi", {}, "Apache starts no SCGI servers: write"],
     ["lighttpd", "use = egg:propylon#ajp\nsecret = x", {}, "[server:main] secret: lighttpd does not send it"],
     ["apache", AJP, { prefix: "/james" }, 'mod_proxy_ajp cannot say that the app is at /james: write "mount = /james"'],
@@ -127,6 +128,13 @@ describe("propylon web-config", () => {
     const { printed } = await run("nginx", SPAWNED, { socket: "/run/wiki.sock" });
     expect(printed).toContain("fastcgi_pass unix:/run/wiki.sock;");
     expect(printed).not.toContain("socket_group");
+  });
+
+  const hasDescriptors = SERVER_OPTIONS.some(({ key }) => key === "fd");
+  it.skipIf(!hasDescriptors)("asks where the socket is that systemd hands over", async () => {
+    const { code, told } = await run("lighttpd", `${SPAWNED}\nfd = web`);
+    expect(told).toContain("hands the socket over: say by --socket where it is");
+    expect(code).toBe(2);
   });
 
   it("tells Apache's sockets apart by their paths", async () => {
