@@ -2,7 +2,8 @@
  * The wiki behind FastCGI, in one command:
  *
  *     npm run demo                                   propylon's own small front
- *     npm run demo -- --front apache|lighttpd|nginx  a real web server, from the example files
+ *     npm run demo -- --front apache                 a real web server, from the example files: apache, lighttpd, nginx,
+ *                                                    caddy, h2o or haproxy
  *     npm run demo -- --mount /james                 the wiki below a path
  *
  * Installs and builds what is missing, works in a temporary directory, prints the address, ends with Ctrl-C.
@@ -20,11 +21,14 @@ const FIRST_PORT = 8080;
 const START_TIMEOUT = 15_000;
 const STOP_TIMEOUT = 5_000;
 
-/** With FastCGI over a Unix socket; the mount is in the name of the file. */
+/** With FastCGI over a Unix socket; `*` is the mount. */
 const EXAMPLES = {
-  apache: "apache-examples/mod_proxy_fcgi-unix",
-  lighttpd: "examples/lighttpd/fastcgi-unix",
-  nginx: "examples/nginx/fastcgi-unix",
+  apache: "apache-examples/mod_proxy_fcgi-unix*.conf",
+  lighttpd: "examples/lighttpd/fastcgi-unix*.conf",
+  nginx: "examples/nginx/fastcgi-unix*.conf",
+  caddy: "examples/caddy/fastcgi-unix*.Caddyfile",
+  h2o: "examples/h2o/fastcgi-unix*.yaml",
+  haproxy: "examples/haproxy/fastcgi-unix*.cfg",
 };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -121,7 +125,7 @@ function exampleFile() {
   const file = EXAMPLES[options.front];
   if (file === undefined) throw new Error(`--front is own, ${Object.keys(EXAMPLES).join(", ")}; not ${options.front}`);
   if (options.mount !== "/" && options.mount !== "/james") throw new Error("the example files know / and /james");
-  return join(root, options.mount === "/" ? `${file}.conf` : `${file}-james.conf`);
+  return join(root, file.replace("*", options.mount === "/" ? "" : "-james"));
 }
 
 /** Ends everything, at once: Apache waits for the gateway's answers, and the gateway for Apache to take them. */

@@ -1,9 +1,9 @@
-/** Starts Apache, lighttpd or nginx from one of the example files, in a scratch directory, as a child of this process. */
+/** Starts a web server from one of the example files, in a scratch directory, as a child of this process. */
 import { spawn } from "node:child_process";
 import { access, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** What stands in the example files, each under the name of the value that is put in its place. */
 const STANDS_IN = new RegExp(
@@ -48,6 +48,24 @@ const SERVERS = {
     arguments: (file, dir) => ["-p", dir, "-c", file, "-e", join(dir, "error.log")],
     scaffold: nginxScaffold,
   },
+  caddy: {
+    programs: ["/usr/bin/caddy", "/usr/local/bin/caddy"],
+    arguments: (file) => ["run", "--config", file, "--adapter", "caddyfile"],
+    scaffold: caddyScaffold,
+  },
+  h2o: {
+    programs: ["/usr/bin/h2o", "/usr/local/bin/h2o"],
+    arguments: (file) => ["-c", file],
+    scaffold: h2oScaffold,
+    // At SIGTERM it waits for clients that keep their connections.
+    endedBy: "SIGINT",
+  },
+  haproxy: {
+    programs: ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"],
+    // Further files are as if they were a part of the first.
+    arguments: (file, dir, example) => ["-db", "-f", file, "-f", example],
+    scaffold: haproxyScaffold,
+  },
 };
 
 /**
@@ -71,12 +89,13 @@ export async function findWebServer(name) {
  *   CONF?: string, HOST_1?: string, HOST_2?: string }} [options.values] what to put in place of the file's own port 8080
  *   (default: a free one), `/run/propylon/app.sock`, backend port, `/srv/www`, `/srv/app`, `/srv/files`, `/etc/propylon`,
  *   10.0.0.1 and 10.0.0.2
+ * @param {Record<string, string>} [options.documents] what is to stand in the document root, content by path
  * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
  *   the server's own user must be able to enter it
  * @param {readonly string[]} [options.without] modules of Apache that it shall not have
  * @returns {Promise<{ url: string, pid: number, log(): Promise<string>, stop(): Promise<void> }>}
  */
-export async function startWebServer({ name, config, values = {}, dir, without = [] }) {
+export async function startWebServer({ name, config, values = {}, documents = {}, dir, without = [] }) {
   const server = SERVERS[name];
   const program = await findWebServer(name);
   if (program === null) throw new Error(`${name} is not installed (looked for ${server.programs.join(", ")})`);
@@ -86,6 +105,10 @@ export async function startWebServer({ name, config, values = {}, dir, without =
   if (dir === undefined) await chmod(scratch, 0o755);
   const root = values.ROOT ?? join(scratch, "www");
   await mkdir(root, { recursive: true });
+  for (const [path, content] of Object.entries(documents)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
   const port = values.PORT ?? (await freePort());
 
   const put = { ...values, ROOT: root, PORT: port, LOG: join(scratch, "logs") };
@@ -100,7 +123,9 @@ export async function startWebServer({ name, config, values = {}, dir, without =
   await writeFile(main, await server.scaffold({ example, scratch, errorLog, without }));
 
   let output = "";
-  const child = spawn(program, server.arguments(main, scratch), { stdio: ["ignore", "pipe", "pipe"] });
+  // Caddy keeps what it has been told last in its user's home.
+  const env = { ...process.env, XDG_CONFIG_HOME: scratch, XDG_DATA_HOME: scratch };
+  const child = spawn(program, server.arguments(main, scratch, example), { env, stdio: ["ignore", "pipe", "pipe"] });
   const keep = (chunk) => (output = (output + chunk).slice(-MAX_OUTPUT));
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
@@ -110,7 +135,7 @@ export async function startWebServer({ name, config, values = {}, dir, without =
   });
   let over = false;
   // A parent that ends without calling `stop` takes the server with it.
-  const kill = () => child.kill("SIGTERM");
+  const kill = () => child.kill(server.endedBy ?? "SIGTERM");
   process.once("exit", kill);
   void exited.then(() => {
     over = true;
@@ -215,6 +240,40 @@ async function nginxScaffold({ example, scratch, errorLog }) {
     ...temporary.map((what) => `${what}_temp_path "${join(scratch, what)}";`),
     `include "${example}";`,
     "}",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** It stays the user that starts it: it has no way to become another one. */
+function caddyScaffold({ example }) {
+  return `{\n\tadmin off\n\tauto_https off\n\tgrace_period 1s\n}\nimport "${example}"\n`;
+}
+
+/** YAML has no include; the example's keys stand beside these. */
+async function h2oScaffold({ example, errorLog }) {
+  const lines = [
+    `error-log: "${errorLog}"`,
+    `temp-buffer-path: "${tmpdir()}"`,
+    "num-threads: 1",
+    ...(asRoot ? ["user: www-data"] : []),
+  ];
+  return `${lines.join("\n")}\n${await readFile(example, "utf8")}`;
+}
+
+function haproxyScaffold() {
+  const lines = [
+    "global",
+    "    log stderr format raw local0 notice",
+    "    nbthread 1",
+    "    maxconn 512",
+    ...(asRoot ? ["    user www-data", "    group www-data"] : []),
+    "defaults",
+    "    mode http",
+    "    log global",
+    "    option dontlognull",
+    "    timeout connect 5s",
+    "    timeout client 50s",
+    "    timeout server 50s",
   ];
   return `${lines.join("\n")}\n`;
 }

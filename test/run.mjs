@@ -31,7 +31,8 @@ const coreOnly = process.argv.includes("--core");
 
 /** Debian package, and the program or the file by which it shows. */
 const PACKAGES = {
-  ...{ apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", chromium: "chromium" },
+  ...{ apache2: "apache2", lighttpd: "lighttpd", nginx: "nginx", caddy: "caddy", h2o: "h2o", haproxy: "haproxy" },
+  chromium: "chromium",
   iproute2: "ip",
   ...{ "spawn-fcgi": "spawn-fcgi", systemd: "systemd-notify" },
   "libapache2-mod-fcgid": "/usr/lib/apache2/modules/mod_fcgid.so",

@@ -17,7 +17,7 @@ const START_TIMEOUT = 40_000;
 /** "Within a few seconds", a machine that is busy with other things included. */
 const STOP_TIMEOUT = 5_000;
 
-const FRONTS: ServerName[] = ["apache", "lighttpd", "nginx"];
+const FRONTS: ServerName[] = ["apache", "lighttpd", "nginx", "caddy", "h2o", "haproxy"];
 const missing = FRONTS.filter((name) => !INSTALLED.has(name));
 if (missing.length > 0) console.warn(`SKIPPED: the demo behind ${missing.join(", ")}, not installed here`);
 
@@ -75,7 +75,7 @@ describe("npm run demo", () => {
   it("says which web servers it knows, and starts nothing", async () => {
     demo = start("node", "examples/demo.mjs", "--front", "iis");
     expect(await once(demo, "exit")).toEqual([1, null]);
-    expect(output).toBe("--front is own, apache, lighttpd, nginx; not iis\n");
+    expect(output).toBe("--front is own, apache, lighttpd, nginx, caddy, h2o, haproxy; not iis\n");
     expect(await readdir(temporary)).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
-import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
+import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
 
 const MIB = 1024 * 1024;
 /** A prime period, so that a lost or repeated piece of any round size shows. */
@@ -16,15 +16,17 @@ const UPLOAD_SHA256 = "bdf23837181f5808331800c1ae2b4f7d7a839536b10d58491471c50dd
 /** How soon a front must have told us that the client has left. */
 const SOON = { timeout: 10_000, interval: 20 };
 
+const ALL = [...CONFIGURATIONS, ...VARIANTS];
 const backends = new Backends();
 let ids = 0;
 const freshId = (): string => `request-${(ids += 1)}`;
 
-beforeAll(() => backends.start(CONFIGURATIONS));
+beforeAll(() => backends.start(ALL));
 afterAll(() => backends.stop());
 
-describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
-  const { prefix, server, protocol } = configuration;
+describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
+  const { prefix, server, protocol, documents = {} } = configuration;
+  const page = Object.entries(documents).find(([, content]) => content !== "");
 
   describe.skipIf(!isRunnable(configuration))("behind the example configuration", () => {
     let front: Front;
@@ -59,6 +61,15 @@ describe.each(CONFIGURATIONS.map((each) => [each.title, each] as const))("%s", (
         expect(json(await get(path))).toMatchObject({ url, originalUrl: prefix + url });
       },
     );
+
+    onlyIf(page !== undefined, "leaves the files of the web server to it", async () => {
+      const [path, content] = page!;
+      expect(String((await get(`/${path}`)).body)).toBe(content);
+    });
+
+    onlyIf(prefix === "/app.fcgi", "passes on no path that does not begin with a file", async () => {
+      expect((await call(front.url, { path: "/other.fcgi" })).status).toBe(404);
+    });
 
     it("answers HEAD with the head alone", async () => {
       const [head, whole] = [await call(front.url, { method: "HEAD", path: `${prefix}/bytes` }), await get("/bytes")];
@@ -199,9 +210,10 @@ function passed({ server, protocol, prefix, connector }: Configuration, path: st
 
 /**
  * A TCP connection can be reset, FastCGI has records that cannot be, and an AJP answer has an end of its own; SCGI on a Unix socket has neither, so that only
- * the length tells, and mod_proxy_scgi takes that away.
+ * the length tells, and mod_proxy_scgi takes that away. Caddy and h2o believe in the length alone.
  */
 function showsBreak({ server, protocol, transport }: Configuration, withLength: boolean): boolean {
+  if (server === "caddy" || server === "h2o") return withLength;
   return protocol !== "scgi" || transport === "tcp" || (withLength && server !== "apache");
 }
 
@@ -216,7 +228,7 @@ interface Inspected {
 
 /** Of the example configurations only these pass a body on while it arrives; the others wait for the whole of it. */
 function streamsUploads({ server, protocol }: Configuration): boolean {
-  return protocol === "fastcgi" && server === "nginx";
+  return protocol === "fastcgi" && (server === "nginx" || server === "caddy");
 }
 
 function json(answer: Answer): unknown {

@@ -7,11 +7,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, posix, relative } from "node:path";
 import { promisify } from "node:util";
-import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+import { CONFIGURATION_FOLDERS, ROOT } from "../support/examples.ts";
+
 const run = promisify(execFile);
 
 interface Packed {
@@ -99,7 +99,7 @@ describe("npm pack", () => {
           "examples/spawned",
           "examples/systemd",
         ].flatMap((folder) => below(folder, "")),
-        ...["apache-examples", "examples/lighttpd", "examples/nginx"].flatMap((folder) => below(folder, ".conf")),
+        ...CONFIGURATION_FOLDERS.flatMap((folder) => below(folder, "")),
       ].toSorted(),
     );
   });

@@ -27,6 +27,13 @@ const FRONT_CHANGES: Record<ServerName, (expected: Headers, got: Headers, status
     for (const name of Object.keys(expected)) if (expected[name] === "") delete expected[name];
   },
   nginx: () => {},
+  // It guesses a type where there is none, and leaves out the one of a 304.
+  caddy: (expected, got, status) => {
+    if (expected["content-type"] === undefined) delete got["content-type"];
+    if (status === 304) delete expected["content-type"];
+  },
+  h2o: () => {},
+  haproxy: () => {},
 };
 
 const PREFIXES = ["", "/james"] as const;
@@ -42,9 +49,13 @@ beforeAll(async () => {
 
 afterAll(() => backends.stop());
 
+/** One protocol each, which says the same at the root. */
+const UNDER_A_PREFIX: ReadonlySet<string> = new Set(["caddy", "h2o", "haproxy"]);
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
 const IN_ONE_THREAD = CONFIGURATIONS.filter(
-  ({ transport, prefix, connector }) => (transport === "unix") === (prefix === "") || connector !== undefined,
+  ({ server, transport, prefix, connector }) =>
+    ((transport === "unix") === (prefix === "") && (prefix !== "" || !UNDER_A_PREFIX.has(server))) ||
+    connector !== undefined,
 );
 /** With workers: each protocol behind one web server or another, FastCGI and SCGI over both transports. */
 const WITH_WORKERS: ReadonlySet<string> = new Set([

@@ -13,6 +13,13 @@ interface Needs {
   readonly mount: string;
   readonly mode?: "thread" | "fork" | undefined;
   readonly secret?: string | undefined;
+  readonly multiplexed?: boolean | undefined;
+}
+
+interface FrontFile {
+  readonly server: ServerName;
+  readonly file: string;
+  readonly documents?: Readonly<Record<string, string>> | undefined;
 }
 
 export class Backends {
@@ -26,11 +33,12 @@ export class Backends {
     // The web server's workers are another user.
     await chmod(this.#directory, 0o755);
     const needs = new Map(configurations.map((each) => [keyOf(each), each]));
-    const listeners = [...needs].map(([key, { protocol, transport, mount, mode, secret }]) => ({
+    const listeners = [...needs].map(([key, { protocol, transport, mount, mode, secret, multiplexed }]) => ({
       protocol,
       mount,
       mode,
       secret,
+      multiplexed,
       ...(transport === "unix" ? { path: join(this.#directory, `${key.replaceAll(/[ /]/g, "-")}.sock`) } : {}),
     }));
     const ports = await this.apps.listen(listeners);
@@ -45,11 +53,12 @@ export class Backends {
   }
 
   /** A web server from its example file, in front of the apps. */
-  async front(configuration: Needs & { readonly server: ServerName; readonly file: string }): Promise<Front> {
+  async front(configuration: Needs & FrontFile): Promise<Front> {
     const { port, path } = this.#listeners.get(keyOf(configuration))!;
     return startWebServer({
       name: configuration.server,
       config: configuration.file,
+      documents: configuration.documents,
       values: { BACKEND_PORT: port, SOCKET: path },
     });
   }
@@ -60,6 +69,6 @@ export class Backends {
   }
 }
 
-function keyOf({ protocol, transport, mount, mode, secret }: Needs): string {
-  return `${protocol} ${transport} ${mount} ${mode ?? ""} ${secret ?? ""}`;
+function keyOf({ protocol, transport, mount, mode, secret, multiplexed = false }: Needs): string {
+  return `${protocol} ${transport} ${mount} ${mode ?? ""} ${secret ?? ""} ${multiplexed ? "multiplexed" : ""}`;
 }

@@ -4,6 +4,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+/** The folders of the configurations of web servers. */
+export const CONFIGURATION_FOLDERS: readonly string[] = [
+  "apache-examples",
+  ...["caddy", "h2o", "haproxy", "lighttpd", "nginx"].map((server) => `examples/${server}`),
+];
 
 export interface Example {
   /** `README.md:43 sh`. */

@@ -1,7 +1,8 @@
 /** The real web servers, for the tests: the examples' own way of starting them, typed. */
 import { existsSync } from "node:fs";
 
-export type ServerName = "apache" | "lighttpd" | "nginx";
+const SERVERS = ["apache", "lighttpd", "nginx", "caddy", "h2o", "haproxy"] as const;
+export type ServerName = (typeof SERVERS)[number];
 
 export interface Front {
   readonly url: string;
@@ -26,6 +27,7 @@ interface WebServerModule {
       HOST_1?: string;
       HOST_2?: string;
     };
+    readonly documents?: Readonly<Record<string, string>> | undefined;
     readonly dir?: string;
     readonly without?: readonly string[];
   }): Promise<Front>;
@@ -39,13 +41,7 @@ export const { startWebServer, freePort } = others;
 
 /** The servers that this machine has; a test of another one is skipped, and `npm test` says what to install. */
 export const INSTALLED: ReadonlySet<ServerName> = new Set(
-  (
-    await Promise.all(
-      (["apache", "lighttpd", "nginx"] as const).map(async (name) =>
-        (await findWebServer(name)) === null ? [] : [name],
-      ),
-    )
-  ).flat(),
+  (await Promise.all(SERVERS.map(async (name) => ((await findWebServer(name)) === null ? [] : [name])))).flat(),
 );
 
 /** Where the modules are. */
@@ -76,12 +72,18 @@ export function isRunnable({
   server,
   protocol,
   connector,
+  needs,
 }: {
   readonly server: ServerName;
   readonly protocol: string;
   readonly connector?: string;
+  readonly needs?: string;
 }): boolean {
   if (!INSTALLED.has(server)) return false;
+  if (needs !== undefined && !existsSync(needs)) {
+    console.warn(`SKIPPED: ${server} with ${needs}, which is not here`);
+    return false;
+  }
   const module = connector ?? (protocol === "ajp" ? AJP_MODULES[server] : undefined);
   const there = (directory: string): boolean => existsSync(`${directory}/${module}.so`);
   if (module === undefined || MODULES[server]?.some(there) === true) return true;

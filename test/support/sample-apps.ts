@@ -10,6 +10,7 @@ export interface Listener {
   /** Workers, of all apps but the one that reports. Default: none. */
   readonly mode?: "thread" | "fork" | undefined;
   readonly secret?: string | undefined;
+  readonly multiplexed?: boolean | undefined;
   readonly path?: string;
   readonly port?: number;
 }

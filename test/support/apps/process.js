@@ -39,7 +39,7 @@ async function hear(message) {
   switch (message.type) {
     case "listen": {
       const ports = [];
-      for (const { protocol, mount, path, port = 0, mode, secret } of message.listeners) {
+      for (const { protocol, mount, path, port = 0, mode, secret, multiplexed } of message.listeners) {
         if (mode !== undefined) {
           const where = path === undefined ? { port: 0 } : { socket: path, socketMode: 0o666 };
           const pool = { poolManager: "static", maxThreads: 2, maxChildren: 2 };
@@ -50,7 +50,7 @@ async function hear(message) {
         const server =
           protocol === "http"
             ? createHttpServer({ keepAliveTimeout: 60_000 }, mounted(mount))
-            : createServer(handler, { protocol, mount, secret, log });
+            : createServer(handler, { protocol, mount, secret, multiplexed, log });
         servers.push(server);
         await new Promise((resolve, reject) => {
           server.once("error", reject);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { ROOT, markdownPages } from "../../support/examples.ts";
+import { CONFIGURATION_FOLDERS, ROOT, markdownPages } from "../../support/examples.ts";
 
 const pages = markdownPages();
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
@@ -33,7 +33,7 @@ describe.each(pages)("$name", ({ name, text }) => {
 describe("docs/examples.md", () => {
   it("lists every example configuration of a web server", () => {
     const text = read("docs/examples.md");
-    for (const folder of ["apache-examples", "examples/lighttpd", "examples/nginx"]) {
+    for (const folder of CONFIGURATION_FOLDERS) {
       for (const file of readdirSync(join(ROOT, folder))) expect(text).toContain(`](../${folder}/${file})`);
     }
   });
