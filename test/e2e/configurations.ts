@@ -74,10 +74,6 @@ function* all(): Generator<Configuration> {
       }
     }
   }
-  yield {
-    ...{ title: "apache ajp tcp, mod_jk, /", server: "apache", protocol: "ajp", transport: "tcp", connector: "mod_jk" },
-    ...{ prefix: "", mount: "auto", secret: "change-this", file: example("apache-examples/mod_jk-tcp.conf") },
-  };
 }
 
 /** Other ways of the same servers. */
@@ -98,6 +94,10 @@ function* variants(): Generator<Configuration> {
   yield {
     ...{ ...tcp, title: "haproxy fastcgi tcp, multiplexed, /", server: "haproxy", multiplexed: true },
     file: example("examples/haproxy/fastcgi-tcp-multiplexed.cfg"),
+  };
+  yield {
+    ...{ title: "apache ajp tcp, mod_jk, /", server: "apache", protocol: "ajp", transport: "tcp", connector: "mod_jk" },
+    ...{ prefix: "", mount: "auto", secret: "change-this", file: example("apache-examples/mod_jk-tcp.conf") },
   };
   const lighttpd = { server: "lighttpd", protocol: "fastcgi", transport: "unix", mount: "auto" } as const;
   yield {

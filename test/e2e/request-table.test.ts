@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable, type ServerName } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
-import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
+import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
 import { type App, APPS, type Row, ROWS } from "./request-table.ts";
 
 type Headers = Record<string, string>;
@@ -52,11 +52,13 @@ afterAll(() => backends.stop());
 /** One protocol each, which says the same at the root. */
 const UNDER_A_PREFIX: ReadonlySet<string> = new Set(["caddy", "h2o", "haproxy"]);
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
-const IN_ONE_THREAD = CONFIGURATIONS.filter(
-  ({ server, transport, prefix, connector }) =>
-    ((transport === "unix") === (prefix === "") && (prefix !== "" || !UNDER_A_PREFIX.has(server))) ||
-    connector !== undefined,
-);
+const IN_ONE_THREAD = [
+  ...CONFIGURATIONS.filter(
+    ({ server, transport, prefix }) =>
+      (transport === "unix") === (prefix === "") && (prefix !== "" || !UNDER_A_PREFIX.has(server)),
+  ),
+  ...VARIANTS.filter(({ connector }) => connector !== undefined),
+];
 /** With workers: each protocol behind one web server or another, FastCGI and SCGI over both transports. */
 const WITH_WORKERS: ReadonlySet<string> = new Set([
   "nginx fastcgi unix /",
