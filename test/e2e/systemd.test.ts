@@ -166,9 +166,9 @@ describe.skipIf(!NOTIFY)("what systemd is told", () => {
         /^STATUS=Reload failed, what served goes on: CONFIG_UNKNOWN_OPTION/,
       );
     }
-    child.kill("SIGTERM");
+    const stopped = service!.stop();
     await manager.heard("STOPPING=1", next);
-    expect(await service!.stop()).toBe(0);
+    expect(await stopped).toBe(0);
   });
 
   it.each([

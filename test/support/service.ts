@@ -35,6 +35,7 @@ export class Service {
   readonly process: ChildProcess;
   readonly ports: readonly number[];
   output = "";
+  #stopping = false;
 
   private constructor(process: ChildProcess, ports: readonly number[]) {
     this.process = process;
@@ -73,10 +74,11 @@ export class Service {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** Gives the exit code. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+  /** Gives the exit code. Further calls wait for what the first has begun: a second signal would cut it short. */
+  async stop(): Promise<number | null> {
     if (!this.gone) {
-      this.process.kill(signal);
+      if (!this.#stopping) this.process.kill("SIGTERM");
+      this.#stopping = true;
       await once(this.process, "exit");
     }
     return this.process.exitCode;
