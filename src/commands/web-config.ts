@@ -69,10 +69,10 @@ export async function webConfig(
     const globalConf = parseVariables(variables);
     const log = stderrLogger("warn");
     const described = await describeSite(file, { appName, serverName, globalConf, log });
-    const command = commandOf(file, { appName, serverName }, variables);
+    const command = commandOf("serve", file, { appName, serverName }, variables);
     const text =
       kind === "systemd"
-        ? unitOf(file, described, command, flags)
+        ? unitOf(file, described, { command, reload: commandOf("reload", file, { serverName }, variables) }, flags)
         : configOf(kind as keyof typeof WRITERS, siteOf(file, described, command, flags), log);
     process.stdout.write(text);
   } catch (error) {
@@ -90,10 +90,11 @@ function configOf(kind: keyof typeof WRITERS, site: Site, log: Logger): string {
   return text;
 }
 
-/** What serves the file, from any directory. */
+/** A command line for the file, from any directory. */
 function commandOf(
+  command: "serve" | "reload",
   file: string,
-  { appName, serverName }: { readonly appName: string | undefined; readonly serverName: string | undefined },
+  { appName, serverName }: { readonly appName?: string | undefined; readonly serverName: string | undefined },
   variables: readonly string[],
 ): string[] {
   const program = realpathSync(fileURLToPath(new URL("../../bin/propylon.js", import.meta.url)));
@@ -101,7 +102,7 @@ function commandOf(
     ...(appName === undefined ? [] : ["--app-name", appName]),
     ...(serverName === undefined ? [] : ["--server-name", serverName]),
   ];
-  return [process.execPath, program, "serve", ...options, resolve(file), ...variables];
+  return [process.execPath, program, command, ...options, resolve(file), ...variables];
 }
 
 function siteOf(
@@ -210,13 +211,13 @@ function absolute(path: string, { place, keys }: Pick<DescribedSite, "place" | "
 function unitOf(
   file: string,
   { plan, place, keys }: DescribedSite,
-  command: readonly string[],
+  { command, reload }: { readonly command: readonly string[]; readonly reload: readonly string[] },
   flags: WebConfigFlags,
 ): string {
   const address = plan?.address ?? null;
   if (address !== null && "fd" in address) {
     const message =
-      'who starts it hands over its socket: write "socket = /run/propylon/app.sock" into the section to make it a service';
+      'who starts it hands over its socket: examples/systemd has units for that; or write "socket = /run/propylon/app.sock"';
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
   const own = plan?.settings.process ?? {};
@@ -232,7 +233,7 @@ function unitOf(
     command: [...command, ...overruled("--user", user, own.user), ...overruled("--group", group, own.group)],
     socket: address !== null && "path" in address ? absolute(address.path, { place, keys }) : null,
     port: address !== null && "port" in address ? address.port : null,
-    reloads: plan !== null && plan.mode !== "single",
+    reload: plan !== null && plan.mode !== "single" ? reload : null,
     gracefulTimeout: plan?.settings.gateway.gracefulTimeout ?? USUAL_GRACE,
   });
 }

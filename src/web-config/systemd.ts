@@ -2,8 +2,8 @@
 import { ConfigError, type ConfigPlace } from "../errors.ts";
 import { comments, joined } from "./text.ts";
 
-/** When systemd takes the service for started: as soon as the program runs. */
-const SERVICE_TYPE = ["Type=exec"];
+/** When systemd takes the service for started: once it says that it serves, by a process that it starts for that. */
+const SERVICE_TYPE = ["Type=notify", "NotifyAccess=all"];
 
 export interface Service {
   /** What the unit is called. */
@@ -20,8 +20,8 @@ export interface Service {
   readonly socket: string | null;
   readonly socketGroup?: string | undefined;
   readonly port: number | null;
-  /** Workers: SIGHUP reloads. */
-  readonly reloads: boolean;
+  /** What has it read its configuration anew, as `command`; null for a server that cannot. */
+  readonly reload: readonly string[] | null;
   /** Milliseconds; 0 for no limit. */
   readonly gracefulTimeout: number;
 }
@@ -36,7 +36,7 @@ const TEMPORARY_DIRECTORIES = ["/tmp/", "/var/tmp/"];
 
 /** @throws ConfigError CONFIG_NOT_SUPPORTED for text that a unit cannot say */
 export function systemdUnit(service: Service): string {
-  const { name, file, user = USUAL_USER, group, socket, socketGroup, port, reloads, gracefulTimeout, place } = service;
+  const { name, file, user = USUAL_USER, group, socket, socketGroup, port, reload, gracefulTimeout, place } = service;
   if (socket !== null && /^(?:\/var)?\/run\/[^/]+$/.test(socket) && user !== "root") {
     const message = `only root can have a socket right in /run; give it a directory: socket = /run/${name}/app.sock`;
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
@@ -53,7 +53,7 @@ export function systemdUnit(service: Service): string {
     "",
     `To use it, as root: save it as /etc/systemd/system/${name}.service, then`,
     `    systemctl daemon-reload && systemctl enable --now ${name}`,
-    `What it logs: journalctl -u ${name}.${reloads ? ` After a change: systemctl reload ${name}.` : ""}`,
+    `What it logs: journalctl -u ${name}.${reload === null ? "" : ` After a change: systemctl reload ${name}.`}`,
   ];
   return joined([
     ...comments(heading),
@@ -82,8 +82,12 @@ export function systemdUnit(service: Service): string {
         ]),
     "Environment=NODE_ENV=production",
     `ExecStart=${service.command.map((word) => argument(word, place)).join(" ")}`,
-    reloads && "# The workers are replaced one after the other, and no request fails.",
-    reloads && "ExecReload=/bin/kill -HUP $MAINPID",
+    ...(reload === null
+      ? []
+      : [
+          "# Fails where the new configuration does; what served goes on.",
+          `ExecReload=${reload.map((word) => argument(word, place)).join(" ")}`,
+        ]),
     "# The signal to stop is for the server alone, which ends its workers.",
     "KillMode=mixed",
     "# graceful_timeout, and some time to end what did not end by itself.",

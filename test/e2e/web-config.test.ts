@@ -14,6 +14,7 @@ import { createProgram } from "../../dist/commands/program.js";
 import { Backends } from "../support/backends.ts";
 import { type Front, freePort, isRunnable, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
+import { NotifySocket, ask } from "../support/service.ts";
 import { until } from "../support/supervised.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
@@ -397,27 +398,29 @@ describe("systemd", () => {
     const { text, socket } = await unit();
     const line = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)![1]!;
     expect(line("TimeoutStopSec")).toBe("25");
-    const command = words(line("ExecStart"));
-    const child: ChildProcess = spawn(command[0]!, command.slice(1), {
-      cwd: line("WorkingDirectory").replaceAll("%%", "%"),
-    });
-    let output = "";
-    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk) => (output += String(chunk)));
+    expect(line("Type")).toBe("notify");
+    const manager = await NotifySocket.open(join(dirname(socket), "notify"));
+    const cwd = line("WorkingDirectory").replaceAll("%%", "%");
+    const run = (key: string): ChildProcess => {
+      const command = words(line(key));
+      return spawn(command[0]!, command.slice(1), {
+        ...{ cwd, stdio: "ignore" },
+        env: { ...process.env, NOTIFY_SOCKET: join(dirname(socket), "notify") },
+      });
+    };
+    const child = run("ExecStart");
     const exited = once(child, "exit");
-    await until(
-      () => output.includes("Serving "),
-      () => output,
-    );
-    const { stdout } = await promisify(execFile)(process.execPath, [BIN, "request", "--socket", socket, "/page"]);
-    expect(stdout).toBe("Hello from /page, mounted at /\n");
-    const reload = line("ExecReload").replace("$MAINPID", String(child.pid)).split(" ");
-    await promisify(execFile)(reload[0]!, reload.slice(1));
-    await until(
-      () => output.includes("reloaded"),
-      () => output,
-    );
-    child.kill("SIGTERM");
-    expect(await exited).toEqual([0, null]);
+    try {
+      const served = await manager.heard("READY=1");
+      expect(await ask({ path: socket }, "/page")).toBe("Hello from /page, mounted at /\n");
+      expect(await once(run("ExecReload"), "exit")).toEqual([0, null]);
+      await manager.heard("READY=1", served);
+      child.kill("SIGTERM");
+      expect(await exited).toEqual([0, null]);
+    } finally {
+      child.kill("SIGKILL");
+      manager.close();
+    }
   });
 });
 

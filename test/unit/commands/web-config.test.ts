@@ -4,7 +4,6 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
-import { SERVER_OPTIONS } from "../../../src/deploy/options.ts";
 import { type WebConfigFlags, webConfig } from "../../../src/commands/web-config.ts";
 
 const APP = "[app:main]\nuse = call:./app.js:makeApp\n";
@@ -50,7 +49,7 @@ describe("propylon web-config", () => {
     ["caddy", "use = egg:propylon#scgi\nport = 4000", {}, "Caddy speaks no SCGI"],
     ["nginx", SPAWNED, {}, "nginx starts no programs: write"],
     ["caddy", SPAWNED, {}, "Caddy starts no programs: write"],
-    ["systemd", SPAWNED, {}, "who starts it hands over its socket: write"],
+    ["systemd", SPAWNED, {}, "who starts it hands over its socket: examples/systemd has units for that"],
     ["apache", "use = egg:propylon#scgi", {}, "Apache starts no SCGI servers: write"],
     ["lighttpd", "use = egg:propylon#ajp\nsecret = x", {}, "[server:main] secret: lighttpd does not send it"],
     ["apache", AJP, { prefix: "/james" }, 'mod_proxy_ajp cannot say that the app is at /james: write "mount = /james"'],
@@ -130,8 +129,7 @@ describe("propylon web-config", () => {
     expect(printed).not.toContain("socket_group");
   });
 
-  const hasDescriptors = SERVER_OPTIONS.some(({ key }) => key === "fd");
-  it.skipIf(!hasDescriptors)("asks where the socket is that systemd hands over", async () => {
+  it("asks where the socket is that systemd hands over", async () => {
     const { code, told } = await run("lighttpd", `${SPAWNED}\nfd = web`);
     expect(told).toContain("hands the socket over: say by --socket where it is");
     expect(code).toBe(2);
