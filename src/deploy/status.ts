@@ -73,11 +73,11 @@ function workerOf(process: GatewayProcess<GatewayWork>, now: number): WorkerRepo
   return { id, generation, state, startedAt, heardAt, suspect, pid, inFlight, served, memory, loop, requests };
 }
 
-/** What was configured, by its name in an .ini file, and how many workers that makes. */
+/** What was configured, by its name in an .ini file, and how many workers that makes. The secret stays one. */
 function limitsOf({ plan }: GatewayWork): Record<string, number | string> {
   const limits: Record<string, number | string> = {};
   for (const { name, key, scope, default: usual } of SERVER_OPTIONS) {
-    if (scope !== "gateway" && scope !== "pool") continue;
+    if ((scope !== "gateway" && scope !== "pool") || name === "secret") continue;
     const value = (plan.settings[scope] as Record<string, unknown>)[name] ?? usual;
     if (typeof value === "number" || typeof value === "string") limits[key] = value;
   }

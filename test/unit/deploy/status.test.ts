@@ -115,6 +115,11 @@ describe("the status of threads", () => {
     expect(isReady(status(gateway({ state: "killed" }), gateway({ id: 2, pid: 4002 })))).toBe(true);
   });
 
+  it("does not tell the secret", () => {
+    expect(status().limits).toHaveProperty("packet_size");
+    expect(status().limits).not.toHaveProperty("secret");
+  });
+
   it("has the queues of all gateway processes", () => {
     expect(status(gateway({ id: 1 }), gateway({ id: 2 })).queue).toEqual({ length: 4, limit: 20, oldest: 2 });
     expect(status().queue).toEqual({ length: 0, limit: 0, oldest: 0 });
