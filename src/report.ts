@@ -139,3 +139,17 @@ export const SLOW_ENTRIES_SHOWN = 20;
 
 /** Of one entry; the rest is cut. */
 export const SLOW_ENTRY_CHARACTERS: number = 64 * 1024;
+
+/** What has arrived of a probe: a request that the gateway answers in place of the app (`modes/probe`). */
+export interface ProbeReport {
+  /** Proves that a server that knows the token has answered. */
+  readonly proof: string;
+  /** Some of those that came; latin1, the first 1024 characters of each. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** The length of each of them. */
+  readonly lengths: Readonly<Record<string, number>>;
+  /** As the app would get it; null where it would be refused. */
+  readonly target: { readonly baseUrl: string; readonly originalUrl: string } | null;
+  /** Bytes of the body that came. */
+  readonly body: number;
+}

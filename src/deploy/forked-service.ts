@@ -56,6 +56,7 @@ export async function forkedService(duty: Duty<GatewayWork>, log: Logger): Promi
     },
     // The watching thread was asked, which hears it even if this one is blocked.
     dumpStacks: () => {},
+    expectProbe: (token) => gateway.expectProbe(token),
     report: () => {
       slowRequests.look(gateway.requests);
       const report = gatewayReport(gateway);

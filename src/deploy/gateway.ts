@@ -10,6 +10,7 @@ import type { ListenAddress } from "../gateway/listen-address.ts";
 import { Gateway } from "../gateway/server.ts";
 import type { Logger } from "../log.ts";
 import { withEnviron } from "../modes/environ.ts";
+import { Probes } from "../modes/probe.ts";
 import { singleMode } from "../modes/single.ts";
 import { REQUESTS_SHOWN } from "../report.ts";
 import type { ServiceReport } from "../supervisor/serve-under-supervisor.ts";
@@ -46,7 +47,11 @@ export function appDispatcher({ settings, debug }: GatewayPlan, apps: ByRole<App
 }
 
 /** A gateway with its logs, which close with it. */
-export type OpenGateway = Gateway & { readonly reopenLogs: () => void };
+export type OpenGateway = Gateway & {
+  readonly reopenLogs: () => void;
+  /** Answers probes by `token` from now on, for a while. */
+  readonly expectProbe: (token: string) => void;
+};
 
 export interface OpenOptions {
   readonly dispatcher: Dispatcher;
@@ -65,9 +70,10 @@ export async function openGateway(
   let accessLog = bound === undefined ? openAccessLog(plan, log) : null;
   const logged = settings.process.accessLog !== undefined;
   const write = logged ? (record: ExchangeRecord): void => accessLog?.write(record) : undefined;
-  const { environ } = settings.app;
+  const { environ, mount = "auto" } = settings.app;
+  const probes = new Probes(dispatcher, mount);
   const gateway = new Gateway({
-    dispatcher: environ === undefined ? dispatcher : withEnviron(dispatcher, environ),
+    dispatcher: environ === undefined ? probes : withEnviron(probes, environ),
     ...{ protocol, options: settings.gateway, log, accessLog: write },
   });
   gateway.listen(address);
@@ -84,7 +90,10 @@ export async function openGateway(
   }
   gateway.on("close", () => accessLog?.close());
   gateway.on("error", (error) => log.error(`${TITLES[protocol]}: ${error.message}`));
-  return Object.assign(gateway, { reopenLogs: () => accessLog?.reopen() });
+  return Object.assign(gateway, {
+    reopenLogs: () => accessLog?.reopen(),
+    expectProbe: (token: string) => probes.expect(token),
+  });
 }
 
 /** Resolves when its last connection is gone. `handOver`: others take the new ones, kept ones are served until idle. */

@@ -8,6 +8,7 @@ import { statusAddress, statusListen } from "./status-address.ts";
 
 export interface StatusDoorsOptions {
   readonly report: () => StatusReport;
+  readonly expectProbe: (token: string) => void;
   /** The configuration file. */
   readonly file: string | null;
   readonly log: Logger;
@@ -56,8 +57,8 @@ export class StatusDoors {
   }
 
   async #listen(key: string, address: ListenAddress): Promise<void> {
-    const { report, log } = this.#options;
-    const server = new StatusServer({ report, log });
+    const { report, expectProbe, log } = this.#options;
+    const server = new StatusServer({ report, expectProbe, log });
     try {
       await server.listen(address);
     } catch (error) {

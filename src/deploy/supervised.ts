@@ -52,7 +52,11 @@ export async function startSupervised(
   });
   const { pidFile: pidPath } = settings.process;
   const pidFile = pidPath === undefined ? null : new PidFile(pidPath);
-  const status = new StatusDoors({ report: () => statusOf(supervisor, file), file, log });
+  const status = new StatusDoors({
+    report: () => statusOf(supervisor, file),
+    expectProbe: (token) => supervisor.expectProbe(token),
+    ...{ file, log },
+  });
   try {
     await status.follow(work.plan);
     await supervisor.start();

@@ -51,6 +51,7 @@ export async function threadedService(duty: Duty<GatewayWork>, log: Logger): Pro
       pool.reopenLogs();
     },
     dumpStacks: () => pool.dumpStacks(),
+    expectProbe: (token) => gateway.expectProbe(token),
     report: () => {
       const report = gatewayReport(gateway);
       const { workers, queue, zombies, counters } = pool;

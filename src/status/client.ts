@@ -14,9 +14,25 @@ const TIMEOUT = 5_000;
  * @throws Error of the connection (ECONNREFUSED, ENOENT, EACCES); Error where what answers is no status
  */
 export async function fetchStatus(target: StatusTarget, timeout: number = TIMEOUT): Promise<StatusReport> {
+  return asReport(await ask(target, "GET", "/status.json", timeout));
+}
+
+/**
+ * A token by which the server knows a probe, for a minute; it is given on the Unix socket alone.
+ *
+ * @throws as `fetchStatus`
+ */
+export async function fetchProbeToken(path: string, timeout: number = TIMEOUT): Promise<string> {
+  const { token } = JSON.parse(await ask({ path }, "POST", "/probe", timeout)) as { token?: unknown };
+  if (typeof token !== "string") throw new Error("what answered gave no token");
+  return token;
+}
+
+async function ask(target: StatusTarget, method: "GET" | "POST", path: string, timeout: number): Promise<string> {
   const where = "path" in target ? { socketPath: target.path } : { host: target.host, port: target.port };
-  const text = await new Promise<string>((resolve, reject) => {
-    const request = http.get({ ...where, path: "/status.json", agent: false, headers: { Host: "localhost" } });
+  return await new Promise<string>((resolve, reject) => {
+    const request = http.request({ ...where, method, path, agent: false, headers: { Host: "localhost" } });
+    request.end();
     const deadline = setTimeout(() => request.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
     request.once("close", () => {
       clearTimeout(deadline);
@@ -38,7 +54,6 @@ export async function fetchStatus(target: StatusTarget, timeout: number = TIMEOU
       });
     });
   });
-  return asReport(text);
 }
 
 /** Any server may listen there; ours is told by what every report has. */

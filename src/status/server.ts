@@ -1,4 +1,5 @@
 /** The status over HTTP, on a Unix socket or an address of its own. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
@@ -26,6 +27,8 @@ const SOCKET_MODE = 0o600;
 export interface StatusServerOptions {
   /** Called for every answer. */
   readonly report: () => StatusReport;
+  /** Called for each token that is given away: see `#probe`. */
+  readonly expectProbe: (token: string) => void;
   readonly log: Logger;
 }
 
@@ -36,18 +39,23 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** More than can be guessed. */
+const TOKEN_BYTES = 24;
+
 const TEXT = "text/plain; charset=utf-8";
 
 export class StatusServer {
   readonly #report: () => StatusReport;
+  readonly #expectProbe: (token: string) => void;
   readonly #log: Logger;
   readonly #server: http.Server;
   #bound: Bound | null = null;
   /** Of a TCP address: what a Host header may say beside addresses and localhost. Null on a Unix socket. */
   #host: string | null = null;
 
-  constructor({ report, log }: StatusServerOptions) {
+  constructor({ report, expectProbe, log }: StatusServerOptions) {
     this.#report = report;
+    this.#expectProbe = expectProbe;
     this.#log = log;
     this.#server = http.createServer(
       {
@@ -116,12 +124,24 @@ export class StatusServer {
       };
     }
     const [path = ""] = url.split("?");
+    if (path === "/probe" && this.#host === null) return this.#probe(method);
     const make = ANSWERS.get(path);
     if (make === undefined) return { status: 404, type: TEXT, body: `There are ${[...ANSWERS.keys()].join(" ")}\n` };
     if (method !== "GET" && method !== "HEAD") {
       return { status: 405, type: TEXT, body: "GET and HEAD only\n", headers: { Allow: "GET, HEAD" } };
     }
     return make(this.#report, headers.accept ?? "");
+  }
+
+  /**
+   * A token by which requests are answered with what has arrived of them. Only who may connect to the Unix socket gets
+   * one: through an address it would be a stranger's.
+   */
+  #probe(method = ""): Answer {
+    if (method !== "POST") return { status: 405, type: TEXT, body: "POST only\n", headers: { Allow: "POST" } };
+    const token = randomBytes(TOKEN_BYTES).toString("hex");
+    this.#expectProbe(token);
+    return { status: 200, type: "application/json", body: `${JSON.stringify({ token })}\n` };
   }
 }
 

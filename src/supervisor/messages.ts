@@ -18,7 +18,9 @@ export type ToGateway<Work> =
   /** One worker thread more or less. */
   | { readonly type: "resize"; readonly delta: 1 | -1 }
   | { readonly type: "reopenLogs" }
-  | { readonly type: "dumpStacks" };
+  | { readonly type: "dumpStacks" }
+  /** Whoever sends requests with that token may be told what arrives of them. */
+  | { readonly type: "expectProbe"; readonly token: string };
 
 /** To the supervisor. */
 export type ToSupervisor =

@@ -25,6 +25,8 @@ export interface GatewayService<Work> {
   reopenLogs(): void;
   /** What its threads do; it may have been asked on ASK_FD before. */
   dumpStacks(): void;
+  /** Requests with that token are answered as probes from now on, for a while. */
+  expectProbe(token: string): void;
   report(): ServiceReport;
 }
 
@@ -157,6 +159,9 @@ export function serveUnderSupervisor<Work>(
         return;
       case "dumpStacks":
         service?.dumpStacks();
+        return;
+      case "expectProbe":
+        service?.expectProbe(message.token);
     }
   });
   tell({ type: "here" });

@@ -179,6 +179,11 @@ export class Supervisor<Work> {
     for (const process of this.#processes.values()) process.askForStack();
   }
 
+  /** Every process that serves now answers requests with that token as probes. */
+  expectProbe(token: string): void {
+    this.#tellAll({ type: "expectProbe", token });
+  }
+
   /** Takes nothing new, lets what is in hand finish within `gracefulTimeout`, resolves when all processes are gone. */
   async close(): Promise<void> {
     await (this.#closing ??= this.#close());

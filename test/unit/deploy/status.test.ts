@@ -127,7 +127,8 @@ describe("the status of threads", () => {
 });
 
 describe("StatusDoors", () => {
-  const open = (): StatusDoors => new StatusDoors({ report: () => usualReport(), file: null, log });
+  const open = (): StatusDoors =>
+    new StatusDoors({ report: () => usualReport(), expectProbe: () => {}, file: null, log });
   const socket = (name: string): Record<string, string> => ({ socket: join(directory, name) });
 
   it("move with the configuration, and one that stays the same stays open", async () => {

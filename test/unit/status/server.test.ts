@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { silentLogger } from "../../../src/log.ts";
 import type { StatusReport } from "../../../src/report.ts";
-import { type StatusTarget, fetchStatus } from "../../../src/status/client.ts";
+import { type StatusTarget, fetchProbeToken, fetchStatus } from "../../../src/status/client.ts";
 import { StatusServer } from "../../../src/status/server.ts";
 import { readOpenMetrics } from "../../support/openmetrics.ts";
 import { emptyReport, usualReport, worstReport } from "../../support/status-reports.ts";
@@ -18,12 +18,14 @@ import { emptyReport, usualReport, worstReport } from "../../support/status-repo
 let directory: string;
 let path: string;
 let report: StatusReport;
+let tokens: string[] = [];
 const opened: { close(): unknown }[] = [];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "propylon-status-"));
   path = join(directory, "status");
   report = usualReport();
+  tokens = [];
 });
 
 afterEach(async () => {
@@ -33,7 +35,11 @@ afterEach(async () => {
 });
 
 async function listen(address: Parameters<StatusServer["listen"]>[0] = { path }): Promise<StatusServer> {
-  const server = new StatusServer({ report: () => report, log: silentLogger });
+  const server = new StatusServer({
+    report: () => report,
+    expectProbe: (token) => void tokens.push(token),
+    log: silentLogger,
+  });
   opened.push(server);
   await server.listen(address);
   return server;
@@ -117,11 +123,24 @@ describe("the status server on a Unix socket", () => {
     expect(await ask({ path }, "/live")).toMatchObject({ status: 200 });
   });
 
+  it("gives a token for probes, another one each time, by POST on the Unix socket alone", async () => {
+    await listen();
+    const given = [await fetchProbeToken(path), await fetchProbeToken(path)];
+    expect(given).toEqual(tokens);
+    expect(new Set(given).size).toBe(2);
+    expect(given[0]).toMatch(/^[0-9a-f]{48}$/);
+    expect(await ask({ path }, "/probe")).toMatchObject({ status: 405, headers: { allow: "POST" } });
+    const { port } = (await listen({ host: "127.0.0.1", port: 0 })).address() as AddressInfo;
+    expect(await ask({ host: "127.0.0.1", port }, "/probe", { method: "POST" })).toMatchObject({ status: 404 });
+    expect(tokens).toEqual(given);
+  });
+
   it("answers 500 where there can be no report, and goes on", async () => {
     const server = new StatusServer({
       report: () => {
         throw new Error("secret of the supervisor");
       },
+      expectProbe: () => {},
       log: silentLogger,
     });
     opened.push(server);
