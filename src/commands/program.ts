@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 
 import type { CreateFlags } from "./create.ts";
+import type { DoctorFlags } from "./doctor.ts";
 import type { MakeConfigFlags } from "./make-config.ts";
 import type { PointsFlags } from "./points.ts";
 import type { ReloadFlags } from "./reload.ts";
@@ -64,6 +65,16 @@ Examples:
   propylon request wiki.ini '/search?q=gate' -i --param REMOTE_USER=alice
   propylon request --socket /run/wiki.sock /edit -d title=Gate -H 'Cookie: a=b'
   propylon request --host 127.0.0.1 --port 4000 --protocol scgi /`;
+
+const DOCTOR_EXIT_CODES = `
+Exit codes:
+  0  no fault was found; there may be hints
+  2  wrong usage, or a fault in the configuration
+  4  faults were found
+
+Examples:
+  propylon doctor wiki.ini
+  propylon doctor wiki.ini --url http://localhost/wiki`;
 
 const POINTS_EXIT_CODES = `
 Exit codes:
@@ -304,6 +315,34 @@ export function createProgram(): Command {
     .addHelpText("after", WEB_CONFIG_EXIT_CODES)
     .action(async (kind: string, file: string, variables: string[], flags: WebConfigFlags) => {
       await (await import("./web-config.ts")).webConfig(kind, file, variables, flags);
+    });
+
+  program
+    .command("doctor")
+    .summary("find out why a server does not answer as it should")
+    .description(
+      "Checks everything from the socket to the app that FILE.ini describes, and with --url the way through the web server, " +
+        "and says of each fault what was seen and what to do. It changes nothing and sends GET and HEAD only; the app's code " +
+        "is not loaded. Run it as root, or as the server's user, for it to see all.",
+    )
+    .argument("<FILE.ini>", "the configuration that the server was started with")
+    .argument("[var=value...]", "variables that it was started with")
+    .option("--url <URL>", "the app's root as a browser calls it: the web server is checked too")
+    .option("-n, --app-name <NAME>", "the app of [app:NAME] (default: main)")
+    .option("--server-name <NAME>", "the server of [server:NAME] (default: main)")
+    .option(
+      "--front-user <USER>",
+      "the web server's user (default: that of web servers that run here, or the usual ones)",
+    )
+    .option("--front-host <ADDRESS>", "the web server's IP address, where that is another machine")
+    .option("--upload <BYTES>", "send so many bytes through the web server too, which the app does not get")
+    .option("--timeout <SECONDS>", "stop after so long", "60")
+    .addOption(new Option("--json", "print the findings as JSON").conflicts("quiet"))
+    .addOption(new Option("-q, --quiet", "say nothing: the exit code tells").conflicts("verbose"))
+    .option("-v, --verbose", "show the stack of errors")
+    .addHelpText("after", DOCTOR_EXIT_CODES)
+    .action(async (file: string, variables: string[], flags: DoctorFlags) => {
+      await (await import("./doctor.ts")).doctor(file, variables, flags);
     });
 
   program

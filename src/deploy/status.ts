@@ -74,7 +74,7 @@ function workerOf(process: GatewayProcess<GatewayWork>, now: number): WorkerRepo
 }
 
 /** What was configured, by its name in an .ini file, and how many workers that makes. The secret stays one. */
-function limitsOf({ plan }: GatewayWork): Record<string, number | string> {
+export function limitsOf({ plan }: Pick<GatewayWork, "plan">): Record<string, number | string> {
   const limits: Record<string, number | string> = {};
   for (const { name, key, scope, default: usual } of SERVER_OPTIONS) {
     if ((scope !== "gateway" && scope !== "pool") || name === "secret") continue;

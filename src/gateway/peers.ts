@@ -33,8 +33,12 @@ export class PeerGuard {
 
   /** To be asked when a connection has been accepted, before its first byte is looked at. */
   allows(socket: Socket): boolean {
-    if (socket.remoteAddress === undefined) return isUnix(socket);
-    const peer = canonical(socket.remoteAddress);
+    return socket.remoteAddress === undefined ? isUnix(socket) : this.covers(socket.remoteAddress);
+  }
+
+  /** Whether connections from that IP address are let in. */
+  covers(address: string): boolean {
+    const peer = canonical(address);
     return peer !== undefined && this.#allowed[peer.family].check(peer.address, peer.family);
   }
 

@@ -7,9 +7,9 @@ const BEGUN = Date.now();
 
 /**
  * PasteDeploy's app factory; `version` of the section is shown, `fail` makes it fail to load, `fail_after` so many
- * milliseconds later.
+ * milliseconds later, `root` is the path that / stands for.
  */
-export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter, slow = "0" }) {
+export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter, slow = "0", root = "/" }) {
   if (fail !== undefined) throw new Error(`told to fail: ${fail}`);
   if (failAfter !== undefined) {
     setTimeout(() => {
@@ -20,7 +20,7 @@ export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter
     const { pathname, searchParams } = new URL(request.url, "http://app");
     const amount = Number(searchParams.get("n") ?? 0);
     const say = (text) => response.end(`${text}\n`);
-    switch (pathname) {
+    switch (pathname === "/" ? root : pathname) {
       case "/who":
         return say(JSON.stringify({ pid: process.pid, thread: threadId, version, begun: BEGUN }));
       case "/throw":
@@ -79,6 +79,8 @@ export function makeApp(globalConf, { version = "0", fail, fail_after: failAfter
         return say(process.cwd());
       case "/kill":
         return process.kill(process.pid, "SIGKILL");
+      case "/silence":
+        return;
       case "/wait":
         await sleep(amount);
         return say(`${process.pid} ${threadId}`);
