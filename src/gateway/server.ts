@@ -118,7 +118,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   }
 
   get listening(): boolean {
-    return this.#server.listening;
+    return this.#server.listening && !this.setting.draining;
   }
 
   get counters(): Readonly<Counters> {
@@ -140,14 +140,17 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   }
 
   /**
-   * Takes no more connections, lets the requests in hand finish for `gracefulTimeout` and then ends them. A connection
-   * without a request is closed when it has been silent for `retireIdle`: one that is on its way is answered, and the
-   * connection ends together with its answer. `callback` and 'close' come when all connections are gone; `callback` gets an error if it did not listen.
+   * Takes no more connections but those that wait to be accepted, lets the requests in hand finish for `gracefulTimeout`
+   * and then ends them. A connection without a request is closed when it has been silent for `retireIdle`: one that is on
+   * its way is answered, and the connection ends together with its answer. `callback` and 'close' come when all
+   * connections are gone; `callback` gets an error if it did not listen.
    */
   close(callback?: (error?: Error) => void): this {
     const { gracefulTimeout } = this.options;
     this.#bound?.close();
-    this.#server.close(callback);
+    // The system would reset the connections that wait to be accepted.
+    if (this.#server.listening) afterOneTurn(() => this.#server.close(callback));
+    else this.#server.close(callback);
     this.setting.draining = true;
     for (const connection of this.#connections) connection.drain();
     if (gracefulTimeout > 0 && this.#connections.size > 0) {
@@ -260,6 +263,11 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     }
     socket.destroy();
   }
+}
+
+/** Once the event loop has looked at all sockets. */
+function afterOneTurn(action: () => void): void {
+  setImmediate(() => void setImmediate(action));
 }
 
 function isLocal(address: AddressInfo | string | null): boolean {

@@ -263,6 +263,8 @@ describe("close", () => {
     server.on("close", () => order.push("close"));
     server.close(() => order.push("callback"));
     expect(server.listening).toBe(false);
+    // What waits to be accepted is answered still.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     await expect(ask(target)).rejects.toMatchObject({ code: "ECONNREFUSED" });
     finish();
     expect((await answer).body).toBe("early, late");

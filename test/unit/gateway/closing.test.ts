@@ -1,3 +1,6 @@
+import { type AddressInfo, connect } from "node:net";
+import { buffer } from "node:stream/consumers";
+
 import { describe, expect, it } from "vitest";
 
 import { get, head, HELLO_HEAD, pause, post, start, stdin, TestApp, until } from "./support.ts";
@@ -168,6 +171,17 @@ describe("closing the gateway", () => {
     expect(fresh.stdout()).toBe(`${HELLO_HEAD}hello`);
     await closed;
     expect(performance.now() - begun).toBeLessThan(4000);
+  });
+
+  it("answers a connection that waited to be accepted", async () => {
+    const { gateway } = await start(new TestApp());
+    const { port } = gateway.address() as AddressInfo;
+    const socket = connect({ port, host: "127.0.0.1" });
+    // The system has it then; the event loop has not turned since.
+    await new Promise((resolve) => process.nextTick(resolve));
+    gateway.close();
+    socket.end(get());
+    expect((await buffer(socket)).includes("hello")).toBe(true);
   });
 
   it("answers 503 on a connection that several requests share, where there may be no last one", async () => {
