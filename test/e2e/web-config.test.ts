@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,16 +15,13 @@ import { Backends } from "../support/backends.ts";
 import { type Front, freePort, isRunnable, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
 import { NotifySocket, ask } from "../support/service.ts";
-import { until } from "../support/supervised.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
 const HELLO = fileURLToPath(new URL("../../examples/hello/app.js", import.meta.url));
-const CADDY = "/usr/bin/caddy";
 const FCGID = "/usr/lib/apache2/modules/mod_fcgid.so";
 
 type Kind = "apache" | "lighttpd" | "nginx" | "caddy";
-const isThere = (server: Kind, protocol = "fastcgi"): boolean =>
-  server === "caddy" ? existsSync(CADDY) : isRunnable({ server, protocol });
+const isThere = (server: Kind, protocol = "fastcgi"): boolean => isRunnable({ server, protocol });
 
 interface Case {
   readonly title: string;
@@ -148,39 +145,9 @@ async function started(server: Kind, text: string, port: number): Promise<Front>
   await chmod(directory, 0o755);
   const config = join(directory, "site.conf");
   await writeFile(config, text);
-  const front =
-    server === "caddy"
-      ? await startCaddy(config, port)
-      : await startWebServer({ name: server, config, values: { PORT: port }, dir: join(directory, "run") });
+  const front = await startWebServer({ name: server, config, values: { PORT: port }, dir: join(directory, "run") });
   fronts.push(front);
   return front;
-}
-
-async function startCaddy(config: string, port: number): Promise<Front> {
-  await writeFile(config, `{\n\tadmin off\n\tauto_https off\n}\n${await readFile(config, "utf8")}`);
-  const env = { ...process.env, XDG_CONFIG_HOME: dirname(config), XDG_DATA_HOME: dirname(config) };
-  const child = spawn(CADDY, ["run", "--config", config, "--adapter", "caddyfile"], { env });
-  let output = "";
-  child.stderr.on("data", (chunk) => (output += String(chunk)));
-  const exited = once(child, "exit");
-  const url = `http://127.0.0.1:${port}`;
-  await until(
-    async () =>
-      child.exitCode !== null ||
-      (await call(url, { path: "/" }).then(
-        () => true,
-        () => false,
-      )),
-    () => output,
-  );
-  if (child.exitCode !== null) throw new Error(output);
-  return {
-    ...{ url, pid: child.pid!, log: async () => output },
-    stop: async () => {
-      child.kill("SIGKILL");
-      await exited;
-    },
-  };
 }
 
 /** From the file to the server. */
