@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { type DescribedSite, describeSite } from "../deploy/described-site.ts";
 import type { GatewayPlan } from "../deploy/plan.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, describePlace } from "../errors.ts";
 import { type Logger, stderrLogger } from "../log.ts";
 import { didYouMean } from "../suggest.ts";
 import { apacheConfig } from "../web-config/apache.ts";
@@ -74,6 +74,7 @@ export async function webConfig(
       kind === "systemd"
         ? unitOf(file, described, { command, reload: commandOf("reload", file, { serverName }, variables) }, flags)
         : configOf(kind as keyof typeof WRITERS, siteOf(file, described, command, flags), log);
+    if (kind !== "systemd") sayWhatIsLeft(described, log);
     process.stdout.write(text);
   } catch (error) {
     reportFailure(error, verbose);
@@ -88,6 +89,15 @@ function configOf(kind: keyof typeof WRITERS, site: Site, log: Logger): string {
     if (!existsSync(directory)) log.warn(`there is no directory ${directory} on this machine, for the files at ${url}`);
   }
   return text;
+}
+
+/** What an option of the section needs of the web server beside, and is not in the text. */
+function sayWhatIsLeft({ plan, keys, place }: DescribedSite, log: Logger): void {
+  for (const name of ["authorizer", "sendfile"] as const) {
+    if (plan?.settings.app[name] === undefined) continue;
+    const where = describePlace(keys.get(name) ?? place);
+    log.warn(`${where}needs lines of the web server that are not printed: docs/web-server.md has them`);
+  }
 }
 
 /** A command line for the file, from any directory. */

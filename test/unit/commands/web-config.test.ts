@@ -144,6 +144,15 @@ describe("propylon web-config", () => {
     expect(printed).toMatch(/^# .*socket_group = (?:www-data|caddy)"/m);
   });
 
+  it("has a word for options that need more of the web server", async () => {
+    const server = `${FCGI}\nsendfile = x-sendfile\nsendfile_root = /srv\nauthorizer = main`;
+    const { code, printed, told } = await run("apache", server);
+    expect([code, printed.includes("ProxyPass")]).toEqual([undefined, true]);
+    expect(told).toMatch(/wiki\.ini:7 \[server:main\] authorizer: needs lines of the web server .*web-server\.md/);
+    expect(told).toMatch(/wiki\.ini:5 \[server:main\] sendfile: needs lines of the web server/);
+    expect((await run("systemd", server, { user: "www-data" })).told).not.toContain("needs lines");
+  });
+
   it("has a word for a directory that is not on this machine, and prints all the same", async () => {
     const { code, printed, told } = await run("nginx", FCGI, { static: ["/here=/tmp", "/there=/not/there/"] });
     expect(told).toMatch(/ warn there is no directory \/not\/there on this machine, for the files at \/there\n$/);
