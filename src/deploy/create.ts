@@ -19,15 +19,11 @@ export interface FactoryAid {
   readonly log: Logger;
   /** Where the section stands, or one of its keys. */
   readonly placeOf: (key?: string) => ConfigPlace;
-  /** The server is only described here: that descriptor 0 is no socket is no fault. */
-  readonly onlyDescribes?: boolean | undefined;
 }
 
 export interface CreateOptions {
   readonly builtins?: ReadonlyMap<string, EntryPoints> | undefined;
   readonly log?: Logger | undefined;
-  /** Handed on to what comes with propylon. */
-  readonly onlyDescribes?: boolean | undefined;
 }
 
 type Callable = (...args: unknown[]) => unknown;
@@ -77,9 +73,9 @@ async function createFactory(context: FactoryContext, options: CreateOptions): P
     const message = `${nameOf(context)} is ${describeValue(value)}; a factory (globalConf, localConf) was expected`;
     throw new ConfigError("APP_WRONG_EXPORT", message, place);
   }
-  const { log = silentLogger, onlyDescribes } = options;
+  const { log = silentLogger } = options;
   const aid: FactoryAid = {
-    ...{ log, onlyDescribes },
+    log,
     placeOf: (key) => (key === undefined ? context.place : (context.keys.get(key) ?? context.place)),
   };
   const after = factory.from === "builtin" ? [aid] : [];

@@ -42,7 +42,7 @@ export async function describeWhole(
   const described = describeServer(file, choice);
   const { server, surroundings } = described;
   const { app } = describeApp(file, appName, surroundings);
-  const plan = await planOf({ ...described, surroundings: { ...surroundings, onlyDescribes: true } });
+  const plan = await planOf(described);
   if (plan === null) {
     const message = `${nameOf(server)} speaks neither FastCGI nor SCGI nor AJP, and nothing is known of it`;
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, server.place);

@@ -43,6 +43,6 @@ export async function findServer(
 /** Null without a plan: a factory of another package is somebody's code, and has none. @throws ConfigError */
 export async function planOf({ server, surroundings }: DescribedServer): Promise<GatewayPlan | null> {
   if (server.type === "wrapped" || server.factory.from !== "builtin") return null;
-  const made = (await create(server, { ...surroundings, onlyDescribes: true })) as Partial<StartGateway>;
+  const made = (await create(server, surroundings)) as Partial<StartGateway>;
   return made.plan ?? null;
 }

@@ -8,7 +8,9 @@ import type { FactoryAid } from "./create.ts";
 import type { ServerSettings } from "./options.ts";
 import { describePassed, passedSockets } from "./passed-sockets.ts";
 
-/** Of an address that is missing. */
+/** Where a web server puts the socket of what it starts. */
+const STDIN = 0;
+/** Of an address that is missing, and nobody can tell which it would be. */
 const NO_DESCRIPTOR = -1;
 
 /**
@@ -56,7 +58,7 @@ export function listenAddress({ listen }: ServerSettings, aid: FactoryAid, fallb
   }
   if (passed !== undefined) return handedOver(passed, aid.placeOf());
   if (fallback !== undefined) return fallback;
-  if (aid.onlyDescribes === true || (fstatSync(0).isSocket() && listens(0) !== false)) return { fd: 0 };
+  if (fstatSync(STDIN).isSocket() && listens(STDIN) !== false) return { fd: STDIN };
   const advice =
     aid.placeOf().file === undefined
       ? "give socket=PATH, or port=NUMBER"
@@ -64,6 +66,7 @@ export function listenAddress({ listen }: ServerSettings, aid: FactoryAid, fallb
   return missing(
     `nothing says where to listen, and nobody has handed over a socket, on descriptor 0 or otherwise: ${advice}`,
     aid.placeOf(),
+    STDIN,
   );
 }
 
@@ -91,11 +94,11 @@ function handedOver(address: DescriptorAddress, place: ConfigPlace): DescriptorA
   if (listens(fd) !== false) return address;
   const which = name === undefined ? `descriptor ${fd}` : `descriptor ${fd} (${name})`;
   const why = `${which} is no socket that listens (ListenStream= and Accept=no of a .socket unit give one)`;
-  return missing(why, place);
+  return missing(why, place, fd);
 }
 
-function missing(why: string, place: ConfigPlace): DescriptorAddress {
-  return { fd: NO_DESCRIPTOR, missing: { why, place } };
+function missing(why: string, place: ConfigPlace, fd: number = NO_DESCRIPTOR): DescriptorAddress {
+  return { fd, missing: { why, place } };
 }
 
 function numberOrName(text: string): number | string {
