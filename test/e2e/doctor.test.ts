@@ -362,9 +362,6 @@ describe.concurrent("the running server", () => {
   });
 });
 
-/** Each of the examples, in front of a server with workers. */
-const LIMIT = 4;
-
 describe("through a web server", () => {
   const servers = new Map<string, Promise<SupervisedServer>>();
   const behind = ({
@@ -384,26 +381,19 @@ describe("through a web server", () => {
     return await startWebServer({ name, config, values });
   };
 
-  it("finds nothing in any of the example configurations", async () => {
-    const left = CONFIGURATIONS.filter(isRunnable);
-    expect(left.length).toBe(INSTALLED.size === 3 ? CONFIGURATIONS.length : left.length);
-    const found: Record<string, unknown> = {};
-    const work = async (): Promise<void> => {
-      for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        const server = await behind(next);
-        const web = await front(next.server, next.file, server);
-        try {
-          const url = `${web.url}${next.prefix === "" ? "/" : next.prefix}`;
-          const { code, faults, hints, skipped, out } = await examine(server.file, "--url", url, "--upload", "2097152");
-          if (code !== 0 || faults.length + hints.length + skipped.length > 0) found[next.title] = out;
-        } finally {
-          await web.stop();
-        }
+  for (const each of CONFIGURATIONS) {
+    it.skipIf(!isRunnable(each)).concurrent(`finds nothing in the example configuration ${each.title}`, async () => {
+      const server = await behind(each);
+      const web = await front(each.server, each.file, server);
+      try {
+        const url = `${web.url}${each.prefix === "" ? "/" : each.prefix}`;
+        const examined = await examine(server.file, "--url", url, "--upload", "2097152");
+        expect(examined, examined.out).toMatchObject({ code: 0, faults: [], hints: [], skipped: [] });
+      } finally {
+        await web.stop();
       }
-    };
-    await Promise.all(Array.from({ length: LIMIT }, work));
-    expect(found).toEqual({});
-  });
+    });
+  }
 
   /** An example with some lines of it changed: what a wrong configuration looks like. */
   interface Broken {
@@ -570,10 +560,7 @@ describe("through a web server", () => {
     },
   ];
 
-  const broken = BROKEN.filter(({ name }) => INSTALLED.has(name));
-  it.concurrent.each(
-    broken.map((each) => [`${each.faults.join() || each.hints!.join()}: ${each.name}: ${each.what}`, each] as const),
-  )("%s", async (_title, { name, config, changes, faults, hints = [], path = "/", args = [] }) => {
+  async function examineBroken({ name, config, changes, path = "/", args = [] }: Broken): Promise<Examined> {
     const server = await behind({ protocol: "fastcgi", transport: "tcp", mount: "auto" });
     const silent = createServer((socket) => socket.resume()).listen(0, "127.0.0.1");
     await once(silent, "listening");
@@ -586,13 +573,20 @@ describe("through a web server", () => {
     await writeFile(file, lines);
     const web = await front(name, file, server);
     try {
-      const examined = await examine(server.file, "--url", `${web.url}${path}`, ...args);
-      expect(examined, examined.out).toMatchObject({ faults, hints, code: faults.length === 0 ? 0 : 4 });
+      return await examine(server.file, "--url", `${web.url}${path}`, ...args);
     } finally {
       await web.stop();
       silent.close();
     }
-  });
+  }
+
+  for (const each of BROKEN) {
+    const { name, what, faults, hints = [] } = each;
+    it.skipIf(!INSTALLED.has(name)).concurrent(`${[...faults, ...hints].join()}: ${name}: ${what}`, async () => {
+      const examined = await examineBroken(each);
+      expect(examined, examined.out).toMatchObject({ faults, hints, code: faults.length === 0 ? 0 : 4 });
+    });
+  }
 
   const canTls = INSTALLED.has("nginx") && spawnSync("openssl", ["version"]).status === 0;
   it.skipIf(!canTls)("FRONT_CERTIFICATE, FRONT_HTTPS_UNSEEN: over TLS (needs nginx and openssl)", async () => {
