@@ -51,12 +51,15 @@ export const ERROR_CODES = {
     HEAD_LIMIT: "the head of the answer does not fit into a packet (packet_size)",
     BODY_INCOMPLETE: "the body ended before its Content-Length",
     SHUTTING_DOWN: "the gateway closes",
+    UPGRADE_REFUSED: "the web server cannot carry an upgraded connection, or there are max_upgrades",
+    UPGRADE_IDLE: "no byte of an upgraded connection within upgrade_idle_timeout",
   },
   /** The app's answer cannot be sent as it is. */
   response: {
     RESPONSE_HEAD_TOO_LARGE: "answered 500",
     RESPONSE_BAD_HEAD: "answered 500",
     RESPONSE_BODY_SHORT: "the answer is broken off visibly",
+    RESPONSE_NO_UPGRADE: "answered 500",
   },
   /** A file that an app asked `sendFile` for. What the app does not catch is answered 404. */
   file: {

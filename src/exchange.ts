@@ -11,6 +11,10 @@
  *
  * Demand travels as credit. The sender of body bytes counts what it sent less what was credited, and holds back at its
  * window: the binding stops reading from the web server, the app's `res.write` returns false.
+ *
+ * An upgrade needs no events of its own. Where the head says `tunnel`, the app may answer 101: from then on the bodies of
+ * both directions are the tunnel. The request's own body, which is empty, has had its `bodyEnd`; a second one is the end
+ * of what the web server sends. The app's `end` ends it all.
  */
 import type { AbortCode } from "./errors.ts";
 
@@ -43,6 +47,8 @@ export interface RequestHead {
   readonly params: Params;
   /** True where other requests share the connection right now or may do so. */
   readonly multiplexed: boolean;
+  /** The request asks for an upgrade, and the web server can carry it. Default false. */
+  readonly tunnel?: boolean;
 }
 
 /** From the web server to the app. */

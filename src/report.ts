@@ -74,6 +74,8 @@ export interface ProcessReport {
   /** Processor time since the last report, of one processor's: more than 1 where threads share the work. */
   readonly cpu: number;
   readonly connections: number;
+  /** Of them, those that are upgraded (WebSockets); no requests in hand. */
+  readonly upgraded: number;
   readonly inFlight: number;
   readonly served: number;
   readonly requests: readonly RequestReport[];
@@ -118,6 +120,8 @@ export interface StatusReport {
   /** Configured limits by their name in an .ini file: sizes in bytes, times in milliseconds. */
   readonly limits: Readonly<Record<string, number | string>>;
   readonly connections: number;
+  /** Of them, those that are upgraded (WebSockets); no requests in hand. */
+  readonly upgraded: number;
   readonly queue: QueueReport;
   readonly zombies: number;
   readonly counters: CounterReport;

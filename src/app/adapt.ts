@@ -2,11 +2,16 @@
 import { type IncomingMessage, Server, type ServerResponse } from "node:http";
 
 import { ConfigError } from "../errors.ts";
+import type { UpgradeListener } from "./handler.ts";
 
 /** An app in the form that the host runs. */
-export type AppHandler =
+export type AppHandler = (
   | { readonly kind: "node"; readonly handler: (request: IncomingMessage, response: ServerResponse) => unknown }
-  | { readonly kind: "fetch"; readonly fetch: (request: Request) => Response | Promise<Response> };
+  | { readonly kind: "fetch"; readonly fetch: (request: Request) => Response | Promise<Response> }
+) & {
+  /** For apps that may take upgrades. */
+  readonly upgrade?: UpgradeListener;
+};
 
 export interface AdaptOptions {
   /** What errors call the app: its file and export. */
@@ -20,12 +25,16 @@ interface Marks {
   readonly callback?: unknown;
   readonly fetch?: unknown;
   readonly handle?: unknown;
+  readonly server?: unknown;
+  readonly upgrade?: unknown;
   readonly default?: unknown;
 }
 
 /**
  * Takes a function `(req, res)`, an app of Express, Connect, Koa, Fastify or Hono, anything else with `fetch(request)`,
- * an `http.Server` that does not listen, or an object that has one of these as its `default`.
+ * an `http.Server` that does not listen, or an object that has one of these as its `default`. Upgrades are for the
+ * listeners of an `http.Server`, the app's own or its `server` (Fastify), or else for its method
+ * `upgrade(req, socket, head)`.
  *
  * @throws ConfigError APP_WRONG_EXPORT saying what was found instead
  */
@@ -33,20 +42,26 @@ export async function adaptApp(value: unknown, { where }: AdaptOptions): Promise
   const app = await value;
   if (app instanceof Server) {
     if (app.listenerCount("request") === 0) wrong(where, "an http.Server without a request listener");
-    return { kind: "node", handler: (request, response) => app.emit("request", request, response) };
+    return {
+      kind: "node",
+      handler: (request, response) => app.emit("request", request, response),
+      upgrade: listener(app),
+    };
   }
   const marks = marksOf(app);
   if (isCallable(marks.ready) && isCallable(marks.routing)) {
     await marks.ready.call(app);
     // Only after ready() has run all plugins; routing is then bound to this app.
-    return { kind: "node", handler: marks.routing };
+    return withUpgrade({ kind: "node", handler: marks.routing }, marks, app);
   }
   if (typeof app === "object" && isCallable(marks.callback)) {
-    return { kind: "node", handler: marks.callback.call(app) as NodeFunction };
+    return withUpgrade({ kind: "node", handler: marks.callback.call(app) as NodeFunction }, marks, app);
   }
-  if (isCallable(marks.fetch)) return { kind: "fetch", fetch: marks.fetch.bind(app) as FetchFunction };
+  if (isCallable(marks.fetch)) {
+    return withUpgrade({ kind: "fetch", fetch: marks.fetch.bind(app) as FetchFunction }, marks, app);
+  }
   if (isClass(app)) wrong(where, `the class ${app.name}; an instance was expected`);
-  if (typeof app === "function") return { kind: "node", handler: app as NodeFunction };
+  if (typeof app === "function") return withUpgrade({ kind: "node", handler: app as NodeFunction }, marks, app);
   if (typeof app === "object" && app !== null && marks.default !== undefined) {
     return await adaptApp(marks.default, { where });
   }
@@ -73,6 +88,20 @@ export function describeValue(value: unknown): string {
   const keys = Object.keys(value).slice(0, 8).join(", ");
   const { name = "Object" } = (value.constructor ?? {}) as { name?: string };
   return `an ${name} with ${keys === "" ? "no properties" : keys}`;
+}
+
+function withUpgrade(handler: AppHandler, { upgrade, server }: Marks, app: unknown): AppHandler {
+  if (isCallable(upgrade)) {
+    return { ...handler, upgrade: { wanted: () => true, call: (...args) => upgrade.call(app, ...args) } };
+  }
+  return server instanceof Server ? { ...handler, upgrade: listener(server) } : handler;
+}
+
+function listener(server: Server): UpgradeListener {
+  return {
+    wanted: () => server.listenerCount("upgrade") > 0,
+    call: (...args) => server.emit("upgrade", ...args),
+  };
 }
 
 type Callable = (...args: unknown[]) => unknown;

@@ -10,6 +10,7 @@ import { getDefaultHighWaterMark, Readable, Writable, type WritableOptions } fro
 
 import { allVariables, variable } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
+import { familyOf, isEncrypted, localAddressOf, portOf, type SocketAddress, socketAddress } from "./socket-facts.ts";
 
 type WriteCallback = (error?: Error | null) => void;
 
@@ -166,37 +167,30 @@ export class ExchangeSocket extends Base {
 
   /** True where the web server says that the client came over TLS: HTTPS=on or 1, REQUEST_SCHEME=https. */
   get encrypted(): boolean {
-    const https = variable(this.#exchange.params, "HTTPS");
-    if (https !== undefined && https !== "") return https.toLowerCase() === "on" || https === "1";
-    return variable(this.#exchange.params, "REQUEST_SCHEME") === "https";
+    return isEncrypted(this.#exchange.params);
   }
   /** The client's address (REMOTE_ADDR), not the web server's. */
   get remoteAddress(): string | undefined {
     return variable(this.#exchange.params, "REMOTE_ADDR");
   }
   get remotePort(): number | undefined {
-    return port(variable(this.#exchange.params, "REMOTE_PORT"));
+    return portOf(this.#exchange.params, "REMOTE_PORT");
   }
   get remoteFamily(): string | undefined {
-    return family(this.remoteAddress);
+    return familyOf(this.remoteAddress);
   }
   /** The web server's address (SERVER_ADDR), else its name. */
   get localAddress(): string | undefined {
-    return variable(this.#exchange.params, "SERVER_ADDR") ?? variable(this.#exchange.params, "SERVER_NAME");
+    return localAddressOf(this.#exchange.params);
   }
   get localPort(): number | undefined {
-    return port(variable(this.#exchange.params, "SERVER_PORT"));
+    return portOf(this.#exchange.params, "SERVER_PORT");
   }
   get localFamily(): string | undefined {
-    return family(this.localAddress);
+    return familyOf(this.localAddress);
   }
-  address(): { address?: string; port?: number; family?: string } {
-    const [address, localPort, localFamily] = [this.localAddress, this.localPort, this.localFamily];
-    return {
-      ...(address === undefined ? {} : { address }),
-      ...(localPort === undefined ? {} : { port: localPort }),
-      ...(localFamily === undefined ? {} : { family: localFamily }),
-    };
+  address(): SocketAddress {
+    return socketAddress(this.#exchange.params);
   }
 
   /** All variables, those of client headers (HTTP_*) among them: a copy of its own for each request. */
@@ -358,14 +352,4 @@ export class ExchangeSocket extends Base {
     if (error !== null && this.listenerCount("error") > 0) this.emit("error", error);
     this.emit("close", error !== null);
   }
-}
-
-function port(value: string | undefined): number | undefined {
-  const number = Number(value);
-  return value === undefined || value === "" || Number.isNaN(number) ? undefined : number;
-}
-
-function family(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined;
-  return address.includes(":") ? "IPv6" : "IPv4";
 }

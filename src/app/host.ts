@@ -6,12 +6,15 @@ import type { AppHandler } from "./adapt.ts";
 import { hookAuthorizer } from "./authorizer.ts";
 import { type ConsoleCapture, captureConsole } from "./console-capture.ts";
 import type { ExchangeSocket } from "./exchange-socket.ts";
-import type { ExchangeHost, HostedCall, HostingOptions, NodeHandler } from "./handler.ts";
+import { UPGRADE_REFUSED, upgradeOf } from "../cgi/upgrade.ts";
+import type { ExchangeHost, HostedCall, HostingOptions, NodeHandler, UpgradeHost } from "./handler.ts";
 import { HostedExchange } from "./hosted-exchange.ts";
 import { handlerOf } from "./node-handler.ts";
 import { runInContext } from "./request-context.ts";
 import type { IncomingMessageClass } from "./request.ts";
 import type { ServerResponseClass } from "./response.ts";
+import type { UpgradeSocket } from "./upgrade-socket.ts";
+import { UpgradedExchange } from "./upgraded-exchange.ts";
 
 export interface AppHostOptions extends HostingOptions {
   /** Answers the responder role. */
@@ -28,7 +31,7 @@ export interface AppHostOptions extends HostingOptions {
   readonly ServerResponse?: ServerResponseClass;
 }
 
-export class AppHost implements Dispatcher, ExchangeHost {
+export class AppHost implements Dispatcher, ExchangeHost, UpgradeHost {
   readonly options: AppHostOptions & ExchangeHost["options"];
   readonly #responder: NodeHandler;
   readonly #console: ConsoleCapture | null;
@@ -44,36 +47,43 @@ export class AppHost implements Dispatcher, ExchangeHost {
   }
 
   dispatch(head: RequestHead, response: ResponseSink): RequestSink {
-    const exchange = new HostedExchange(head, response, this);
+    const upgraded = head.tunnel === true && this.#upgrades(head);
+    const exchange = upgraded ? new UpgradedExchange(head, response, this) : new HostedExchange(head, response, this);
     exchange.run();
     return exchange;
   }
 
+  callUpgrade(request: http.IncomingMessage, socket: UpgradeSocket, rest: Buffer, exchange: HostedCall): unknown {
+    const { upgrade } = this.options.app;
+    return this.#inContext(request, exchange, () => upgrade!.call(request, socket, rest));
+  }
+
   call(request: http.IncomingMessage, response: http.ServerResponse, exchange: HostedCall): unknown {
     const handler = this.#handlerOf(exchange.head, response);
-    if (this.options.requestContext === true) {
-      return runInContext({ id: exchange.head.id, request }, () => this.#run(handler, request, response, exchange));
-    }
-    return this.#run(handler, request, response, exchange);
+    return this.#inContext(request, exchange, () => handler(request, response));
   }
 
   timedOut(socket: ExchangeSocket): boolean {
     return this.options.server?.emit("timeout", socket) ?? false;
   }
 
-  #run(
-    handler: NodeHandler,
-    request: http.IncomingMessage,
-    response: http.ServerResponse,
-    exchange: HostedCall,
-  ): unknown {
-    if (this.#console === null) return handler(request, response);
-    return this.#console.run(exchange, () => handler(request, response));
+  #inContext(request: http.IncomingMessage, exchange: HostedCall, call: () => unknown): unknown {
+    const run = (): unknown => (this.#console === null ? call() : this.#console.run(exchange, call));
+    return this.options.requestContext === true ? runInContext({ id: exchange.head.id, request }, run) : run();
+  }
+
+  /** Somebody listens for upgrades, and the request asks for one. */
+  #upgrades(head: RequestHead): boolean {
+    const { upgrade } = this.options.app;
+    return upgrade !== undefined && head.role === "responder" && upgrade.wanted() && upgradeOf(head.params) !== null;
   }
 
   #handlerOf(head: RequestHead, response: http.ServerResponse): NodeHandler {
     switch (head.role) {
       case "responder":
+        // A client may be left without h2c, but a WebSocket is nothing without its upgrade.
+        if (head.tunnel !== true && this.#upgrades(head) && upgradeOf(head.params) === "websocket")
+          return refuseUpgrade;
         return this.#responder;
       case "authorizer":
         hookAuthorizer(response);
@@ -82,4 +92,10 @@ export class AppHost implements Dispatcher, ExchangeHost {
         return this.options.filter ?? this.#responder;
     }
   }
+}
+
+function refuseUpgrade(_request: http.IncomingMessage, response: http.ServerResponse): void {
+  response
+    .writeHead(501, { "Content-Type": "text/plain; charset=utf-8" })
+    .end(`501 Not Implemented\n\n${UPGRADE_REFUSED}\n`);
 }

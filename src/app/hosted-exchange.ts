@@ -5,6 +5,7 @@ import { variable } from "../cgi/variables.ts";
 import type { AbortCode } from "../errors.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
 import { keepTrack } from "./after-response.ts";
+import { connectionReset, isReset } from "./connection-reset.ts";
 import { type ExchangeHandle, ExchangeSocket } from "./exchange-socket.ts";
 import type { ExchangeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
@@ -366,16 +367,6 @@ function answered(exchange: HostedExchange): void {
 
 function closeWith(exchange: HostedExchange, error: Error | null): void {
   exchange.close(error);
-}
-
-/** What node http destroys a request with when its client leaves; `cause` says who ended it. */
-function connectionReset(cause?: AbortCode): Error {
-  const error = new Error("aborted", cause === undefined ? undefined : { cause });
-  return Object.assign(error, { code: "ECONNRESET" });
-}
-
-function isReset(error: Error): boolean {
-  return (error as NodeJS.ErrnoException).code === "ECONNRESET" && error.message === "aborted";
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

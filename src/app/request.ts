@@ -6,6 +6,7 @@ import type { HeaderOptions, RequestHeaders } from "../cgi/request-head.ts";
 import { type CgiVariables, serverVariables } from "../cgi/variables.ts";
 import type { Params } from "../exchange.ts";
 import { ExchangeSocket } from "./exchange-socket.ts";
+import { UpgradeSocket } from "./upgrade-socket.ts";
 import { isUnseen, Lazy, seen, seenBare } from "./lazy-object.ts";
 
 /** `http.IncomingMessage` or a class derived from it, as `http.createServer` takes one. */
@@ -115,7 +116,8 @@ function accessor(name: "headers" | "headersDistinct"): { get(): object; set(val
  * @throws TypeError if the request did not come through a gateway.
  */
 export function cgi(request: IncomingMessage): CgiVariables {
-  if (!((request.socket as object) instanceof ExchangeSocket)) {
+  const socket: object = request.socket;
+  if (!(socket instanceof ExchangeSocket || socket instanceof UpgradeSocket)) {
     throw new TypeError("cgi(req): the request did not come through a propylon gateway");
   }
   return (request as GatewayRequest).cgi;
@@ -128,7 +130,7 @@ export function cgi(request: IncomingMessage): CgiVariables {
  */
 export function createRequest(
   RequestClass: IncomingMessageClass,
-  socket: ExchangeSocket,
+  socket: ExchangeSocket | UpgradeSocket,
   params: Params,
   mount: string,
   options: HeaderOptions,

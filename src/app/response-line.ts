@@ -5,7 +5,7 @@
  * checks are node's. What is left is CGI's: another first line, no connection framing, a body held to its length.
  */
 import { errorAnswer } from "../cgi/error-page.ts";
-import { cgiResponseHead, FIRST_FINAL_STATUS } from "../cgi/response-head.ts";
+import { cgiResponseHead } from "../cgi/response-head.ts";
 import { ResponseError } from "../errors.ts";
 import type { ResponseSink } from "../exchange.ts";
 
@@ -19,6 +19,8 @@ export interface ResponseOwner {
   readonly sendfile: string | null;
   /** The request is HEAD: no body follows whatever the length says. */
   readonly headOnly: boolean;
+  /** The request's connection can be upgraded: 101 is an answer. Default false. */
+  readonly upgrade?: boolean;
   /** Hears of heads and bodies that cannot be sent as they are, and of warnings. */
   report(problem: Error | string): void;
 }
@@ -133,7 +135,7 @@ export class ResponseLine {
     try {
       const head = cgiResponseHead(text, this.#owner, textEncoding);
       const rest = typeof data === "string" ? data.slice(head.length) : data.subarray(head.length);
-      if (head.status < FIRST_FINAL_STATUS) return rest.length === 0 ? "" : this.#takeHead(rest, encoding);
+      if (head.block === "") return rest.length === 0 ? "" : this.#takeHead(rest, encoding);
       for (const warning of head.warnings) this.#owner.report(warning);
       this.#headSent = true;
       const bodyless = this.#owner.headOnly || head.status === 204 || head.status === 304;

@@ -1,9 +1,10 @@
 /** From an HTTP/1.1 response head, as node's `ServerResponse` writes it, to a CGI header block (RFC 3875 section 6.2). */
 import { ResponseError } from "../errors.ts";
 import { reasonPhrase } from "./reason-phrases.ts";
+import { SWITCHING_PROTOCOLS, upgradeFields } from "./upgrade.ts";
 
 export interface CgiHead {
-  /** 200-599 is final; under 200 it is an interim head, which no web server but lighttpd relays: drop it. */
+  /** 200-599 and 101 are final; else it is an interim head, which no web server but lighttpd relays: drop it. */
   readonly status: number;
   /** `Status` line first, CRLF line ends, blank line last; a character for each byte. "" for an interim head. */
   readonly block: string;
@@ -23,10 +24,12 @@ export interface ResponseHeadOptions {
    * app sets of such fields by itself never passes, as it may have let a client choose the file. Default: none.
    */
   readonly sendfile?: string | null;
+  /** The request's connection can be upgraded: a 101 is an answer. Default false. */
+  readonly upgrade?: boolean;
 }
 
-/** Below it an answer is only announced. */
-export const FIRST_FINAL_STATUS = 200;
+/** Below it an answer is only announced, but for a 101. */
+const FIRST_FINAL_STATUS = 200;
 /** nginx answers 502 to a head that overflows its `fastcgi_buffer_size`. */
 const NGINX_BUFFER = 4096;
 const NGINX_WARNING: readonly string[] = ["nginx's default fastcgi_buffer_size is 4 KiB"];
@@ -65,11 +68,13 @@ const LETTER_X = 0x78;
  * Turns `HTTP/1.1 200 OK\r\nA: b\r\n\r\n`, which `text` begins with, into `Status: 200 OK\r\nA: b\r\n\r\n`. What
  * concerns the connection does not pass: hop-by-hop fields, those that the app's own Connection header names, chunked
  * framing, a `Status` header of the app. A local `Location` with status 200 becomes `Content-Location`, since Apache
- * would redirect internally (RFC 3875 section 6.2.2). Everything else keeps its order and spelling.
+ * would redirect internally (RFC 3875 section 6.2.2). A 101 says of the connection that it is upgraded, and to what.
+ * Everything else keeps its order and spelling.
  *
  * @param encoding that of `text`: node writes its head together with a first chunk of text, in that chunk's encoding.
  * @throws ResponseError RESPONSE_BAD_HEAD: no status of 100-599, no blank line at the end, a line that is no field, a
  *   control character, a Content-Length that is no number or is given twice with different values.
+ * @throws ResponseError RESPONSE_NO_UPGRADE: a 101 without `upgrade`.
  * @throws ResponseError RESPONSE_HEAD_TOO_LARGE: the block is larger than `maxResponseHeader`.
  */
 export function cgiResponseHead(
@@ -108,7 +113,11 @@ function translate(
   connectionFields: ReadonlySet<string>,
 ): CgiHead {
   const status = Number(text.slice(9, 12));
-  if (status < FIRST_FINAL_STATUS)
+  const upgraded = status === SWITCHING_PROTOCOLS;
+  if (upgraded && options.upgrade !== true) {
+    throw new ResponseError("RESPONSE_NO_UPGRADE", "a 101 to a request whose connection cannot be upgraded");
+  }
+  if (status < FIRST_FINAL_STATUS && !upgraded)
     return { status, block: "", contentLength: undefined, warnings: NO_WARNINGS, length };
   let lineEnd = text.indexOf("\n") - 1;
   const reason = lineEnd > 13 ? text.slice(13, lineEnd) : reasonPhrase(status);
@@ -166,6 +175,11 @@ function translate(
   }
   block += text.slice(runStart, length);
   if (options.sendfile) block = `${block.slice(0, -2)}${options.sendfile}\r\n\r\n`;
+  if (upgraded) {
+    const fields = upgradeFields(text.slice(0, length));
+    if (fields === "" || contentLength !== undefined) throw badHead("a 101 without Upgrade, or with a Content-Length");
+    block = `${block.slice(0, -2)}${fields}\r\n`;
+  }
   const warnings = block.length > NGINX_BUFFER ? NGINX_WARNING : NO_WARNINGS;
   return { status, block, contentLength, warnings, length };
 }

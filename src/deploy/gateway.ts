@@ -119,5 +119,7 @@ export function gatewayReport(gateway: Gateway): Omit<ServiceReport, "threads"> 
   const { connections, requests, counters } = gateway;
   const inFlight = requests.length;
   const served = counters.requests - inFlight;
-  return { connections, inFlight, served, requests: requests.slice(0, REQUESTS_SHOWN), counters: { ...counters } };
+  const upgraded = counters.upgrades - counters.upgradesEnded;
+  const shown = requests.slice(0, REQUESTS_SHOWN);
+  return { connections, upgraded, inFlight, served, requests: shown, counters: { ...counters } };
 }

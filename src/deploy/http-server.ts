@@ -2,9 +2,12 @@
 import { once } from "node:events";
 import { type IncomingMessage, STATUS_CODES, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 
+import { adaptApp } from "../app/adapt.ts";
+import type { UpgradeListener } from "../app/handler.ts";
+import { handlerOf } from "../app/node-handler.ts";
 import { hooksAfterResponses } from "../app/after-response.ts";
-import { nodeHandler } from "../app/node-handler.ts";
 import { asError, isForClient, textOf } from "../app/thrown.ts";
 import { ConfigError } from "../errors.ts";
 import type { Logger } from "../log.ts";
@@ -33,8 +36,19 @@ export const httpServer: ServerFactory = (_globalConf, localConf, aid) => {
     throw new ConfigError("CONFIG_UNKNOWN_OPTION", "an HTTP server listens on host and port", aid.placeOf(key));
   }
   return async (app, { where = "the app" } = {}) => {
-    const handler = await nodeHandler(app, { where });
+    const adapted = await adaptApp(app, { where });
+    const handler = handlerOf(adapted);
     const server = createServer((request, response) => void answer(handler, request, response, aid.log));
+    const upgraded = new Set<Duplex>();
+    const { upgrade } = adapted;
+    // Without a listener node takes an upgrade for any other request.
+    if (upgrade?.wanted() === true) {
+      server.on("upgrade", (request, socket, head) => {
+        upgraded.add(socket);
+        socket.once("close", () => upgraded.delete(socket));
+        void accept(upgrade, { request, socket, head }, aid.log);
+      });
+    }
     server.listen({ host, port });
     await once(server, "listening");
     const { address, family, port: bound } = server.address() as AddressInfo;
@@ -42,6 +56,8 @@ export const httpServer: ServerFactory = (_globalConf, localConf, aid) => {
       where: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}/`,
       close: async () => {
         const grace = setTimeout(() => server.closeAllConnections(), GRACE).unref();
+        // They are none of the server's connections any more, and would keep it open.
+        for (const socket of upgraded) socket.destroy();
         await new Promise<void>((resolve) => void server.close(() => resolve()));
         clearTimeout(grace);
         await hooksAfterResponses(GRACE);
@@ -70,5 +86,21 @@ async function answer(
     else if (isForClient(thrown)) {
       response.writeHead(thrown.status, { "content-type": "text/plain" }).end(`${STATUS_CODES[thrown.status]}\n`);
     } else response.writeHead(500, { "content-type": "text/plain" }).end("Internal Server Error\n");
+  }
+}
+
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+async function accept(listener: UpgradeListener, { request, socket, head }: Upgrade, log: Logger): Promise<void> {
+  Object.assign(request, { baseUrl: "", originalUrl: request.url });
+  try {
+    await listener.call(request, socket, head);
+  } catch (error) {
+    log.error(`upgrade ${request.url}: ${error instanceof Error ? error.stack : String(error)}`);
+    socket.destroy();
   }
 }

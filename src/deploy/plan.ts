@@ -65,6 +65,10 @@ export function readPlan(kind: GatewayKind, globalConf: Conf, localConf: Conf, a
   const debug = asksForDebug(globalConf, settings, aid) && showsFaults(address, aid);
   warnOfNoEffect(mode, settings, aid);
   void sendfileFront(settings.app, (name) => placeOfOption(name, aid));
+  if (settings.gateway.upgrade === true && (protocol === "ajp" || settings.gateway.multiplexed === true)) {
+    const why = protocol === "ajp" ? "over AJP" : "on multiplexed connections";
+    aid.log.warn(`${describePlace({ ...aid.placeOf("upgrade"), key: "upgrade" })}no effect ${why}`);
+  }
   if (protocol === "ajp" && settings.gateway.secret === undefined && !isPrivate(address)) {
     throw secretMissing({ ...aid.placeOf("secret"), key: "secret" });
   }

@@ -30,6 +30,7 @@ export function statusOf(supervisor: Supervisor<GatewayWork>, file: string | nul
     backoff: supervisor.backoff,
     limits: limitsOf(supervisor.site.work),
     connections: reports.reduce((sum, { connections }) => sum + connections, 0),
+    upgraded: reports.reduce((sum, { upgraded }) => sum + upgraded, 0),
     queue: sumOf(threads.map(({ queue }) => queue)),
     zombies: threads.reduce((sum, { zombies }) => sum + zombies, 0),
     counters: supervisor.counters,

@@ -204,6 +204,7 @@ export class Connection implements Wire, Timed, OutflowOwner {
   end(): void {
     this.#ended = true;
     const binding = this.#binding;
+    if (this.#waiting !== "peerToClose" && binding.endTunnel()) return;
     const stays = binding.busy && !binding.awaitsInput && this.setting.options.halfClose;
     if (this.#waiting === "peerToClose" || (binding.busy && !stays)) return this.destroy("CONNECTION_LOST");
     if (binding.busy) return;

@@ -38,6 +38,12 @@ export interface Counters {
   writeStalls: number;
   muxStalls: number;
   connectionsLost: number;
+  /** Connections that were upgraded, and those of them that have ended. */
+  upgrades: number;
+  upgradesEnded: number;
+  /** Upgrades that the web server cannot carry, or for which there was no room. */
+  upgradesRefused: number;
+  upgradeTimeouts: number;
 }
 
 export function createCounters(): Counters {
@@ -64,6 +70,10 @@ export function createCounters(): Counters {
     writeStalls: 0,
     muxStalls: 0,
     connectionsLost: 0,
+    upgrades: 0,
+    upgradesEnded: 0,
+    upgradesRefused: 0,
+    upgradeTimeouts: 0,
   };
 }
 
@@ -73,6 +83,8 @@ const BY_CODE: Partial<Record<AbortCode, keyof Counters>> = {
   REQUEST_TIMEOUT: "requestTimeouts",
   MUX_STALLED: "muxStalls",
   CONNECTION_LOST: "connectionsLost",
+  UPGRADE_REFUSED: "upgradesRefused",
+  UPGRADE_IDLE: "upgradeTimeouts",
 };
 
 /** The counter of a request that was given up with such a status. */

@@ -54,6 +54,9 @@ export interface GatewayOptions {
   readonly gracefulTimeout: number;
   readonly retireIdle: number;
   readonly halfClose: boolean;
+  readonly upgrade: boolean;
+  readonly maxUpgrades: number;
+  readonly upgradeIdleTimeout: number;
 }
 
 const KIB = 1024;
@@ -177,6 +180,23 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
     kind: "boolean",
     default: false,
     about: "a peer that ends its sending side after a whole request still waits for the answer; else it has left",
+  },
+  upgrade: {
+    kind: "boolean",
+    default: false,
+    about: "the web server carries WebSockets: lighttpd 1.4.74 and later, over FastCGI (not multiplexed) and SCGI",
+  },
+  maxUpgrades: {
+    kind: "count",
+    default: 1024,
+    min: 1,
+    about: "upgraded connections at a time; one more is answered 503",
+  },
+  upgradeIdleTimeout: {
+    kind: "ms",
+    default: 300_000,
+    min: 0,
+    about: "an upgraded connection without a byte in either direction for so long is ended",
   },
 };
 

@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net";
 
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import { AppHost } from "../app/host.ts";
+import type { UpgradeListener } from "../app/handler.ts";
 import { Lazy, seenBare } from "../app/lazy-object.ts";
 import { sendfileFront } from "../app/sendfile-front.ts";
+import type { UpgradeSocket } from "../app/upgrade-socket.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -22,7 +24,8 @@ const ROLE_EVENTS = { responder: "request", authorizer: "authorize", filter: "fi
 const FCGI_LISTENSOCK_FILENO = 0;
 
 /**
- * Events: `request`, `authorize` and `filter` (req, res); `listening`, `close`, `error` (ListenError);
+ * Events: `request`, `authorize` and `filter` (req, res); `upgrade` (req, socket, head), with the option `upgrade`;
+ * `listening`, `close`, `error` (ListenError);
  * `clientError` (ProtocolError, socket) for a web server that breaks the protocol; `timeout` (socket).
  */
 export class Server extends EventEmitter<ServerEvents> {
@@ -49,8 +52,16 @@ export class Server extends EventEmitter<ServerEvents> {
       // The three events of a role differ in their type alone.
       this.emit(event as "request", request, response);
     };
+    const upgrade: UpgradeListener = {
+      wanted: () => this.listenerCount("upgrade") > 0,
+      call: (message, socket, head) => {
+        const request = message as LibraryRequest;
+        request.cgiParams = new CgiParams(request).shown;
+        return this.emit("upgrade", request, socket as UpgradeSocket, head);
+      },
+    };
     const host = new AppHost({
-      app: { kind: "node", handler: handle(ROLE_EVENTS.responder) },
+      app: { kind: "node", handler: handle(ROLE_EVENTS.responder), upgrade },
       authorizer: handle(ROLE_EVENTS.authorizer),
       filter: handle(ROLE_EVENTS.filter),
       mount: options.mount ?? "auto",
@@ -151,7 +162,8 @@ export class Server extends EventEmitter<ServerEvents> {
   /** A handler that is an async function has rejected. */
   #rejected(error: Error, event: string | symbol, ...args: unknown[]): void {
     const request = args[0] as { socket?: ExchangeSocket } | undefined;
-    if ((Object.values(ROLE_EVENTS) as (string | symbol)[]).includes(event)) request?.socket?.fail(error);
+    if (([...Object.values(ROLE_EVENTS), "upgrade"] as (string | symbol)[]).includes(event))
+      request?.socket?.fail(error);
     else this.emit("error", error);
   }
 }

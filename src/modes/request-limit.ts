@@ -1,4 +1,5 @@
 /** A dispatcher before another one: gives it so many requests at a time, and lets the others wait. */
+import { SWITCHING_PROTOCOLS } from "../cgi/upgrade.ts";
 import type { Dispatcher, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
 
 export interface RequestLimits {
@@ -117,7 +118,9 @@ class LimitedExchange implements RequestSink {
     this.#sink = dispatcher.dispatch(this.#head, {
       send: (event) => {
         this.#response.send(event);
-        if (event.type === "end" || event.type === "fail") this.#over();
+        // An upgraded connection may last for days: it is no request in hand.
+        const upgraded = event.type === "head" && event.status === SWITCHING_PROTOCOLS;
+        if (upgraded || event.type === "end" || event.type === "fail") this.#over();
       },
     });
     const early = this.#early;

@@ -65,6 +65,7 @@ function ofServer(report: StatusReport): Family[] {
     },
     gauge("start_failures", "Consecutive failures to start a worker.", backoff.failures),
     gauge("connections", "Connections of web servers.", report.connections),
+    gauge("upgraded_connections", "Those that are upgraded (WebSockets).", report.upgraded),
     gauge("queue_requests", "Requests that wait for a worker.", queue.length),
     gauge("queue_limit_requests", "Requests that may wait for a worker.", queue.limit),
     time("queue_oldest_seconds", "How long the first of them has waited.", queue.oldest),

@@ -103,7 +103,7 @@ function head(report: StatusReport): Fact[] {
   return facts;
 }
 
-function totals({ workers, queue, connections, zombies, processes, mode }: StatusReport): Fact[] {
+function totals({ workers, queue, connections, upgraded, zombies, processes, mode }: StatusReport): Fact[] {
   const inFlight = workers.reduce((sum, { inFlight }) => sum + inFlight, 0);
   const suspect = workers.filter(({ suspect }) => suspect).length;
   const named = [...tally(workers)].map(([state, number]) => `${number} ${state}`);
@@ -113,6 +113,7 @@ function totals({ workers, queue, connections, zombies, processes, mode }: Statu
     fact("workers", `${workers.length}${detail}`, suspect > 0 || workers.length === 0),
     fact("requests", `${inFlight} in flight on ${count(connections, "connection")}`),
   ];
+  if (upgraded > 0) facts.push(fact("upgraded", count(upgraded, "connection")));
   if (queue.limit > 0) {
     const oldest = queue.length === 0 ? "" : `, the first for ${duration(queue.oldest)}`;
     facts.push(fact("queue", `${queue.length} of ${queue.limit}${oldest}`, queue.length >= queue.limit));

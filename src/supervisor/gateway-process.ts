@@ -137,7 +137,7 @@ export class GatewayProcess<Work> {
         return;
       case "report":
         this.report = message.report;
-        if (message.report.inFlight > 0) this.busyAt = this.heardAt;
+        if (message.report.inFlight + message.report.upgraded > 0) this.busyAt = this.heardAt;
         break;
       case "leaving":
         this.#leaves();

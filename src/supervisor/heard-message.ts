@@ -76,6 +76,7 @@ const report = shapeOf({
   loop,
   cpu: finite,
   connections: finite,
+  upgraded: finite,
   inFlight: finite,
   served: finite,
   requests,

@@ -24,9 +24,13 @@ const head = fc
     protocol: fc.constantFrom("fastcgi" as const, "scgi" as const),
     role: fc.constantFrom("responder" as const, "authorizer" as const, "filter" as const),
     multiplexed: fc.boolean(),
+    tunnel: fc.option(fc.constant(true), { nil: undefined }),
     pairs: fc.array(pair, { maxLength: 12 }),
   })
-  .map(({ pairs, ...rest }) => ({ pairs, head: { ...rest, params: paramsOf(pairs) } satisfies RequestHead }));
+  .map(({ pairs, tunnel, ...rest }) => {
+    const head = { ...rest, params: paramsOf(pairs), ...(tunnel === undefined ? {} : { tunnel }) };
+    return { pairs, head: head satisfies RequestHead };
+  });
 
 const requestEvent: fc.Arbitrary<RequestEvent> = fc.oneof(
   chunk.map((chunk) => ({ type: "body" as const, chunk })),

@@ -13,6 +13,7 @@ export function usualReport(changes: Partial<StatusReport> = {}): StatusReport {
     backoff: { failures: 0, until: null, error: null },
     limits: { pool_manager: "dynamic", graceful_timeout: 30_000 },
     connections: 7,
+    upgraded: 2,
     queue: { length: 2, limit: 1024, oldest: 120 },
     zombies: 0,
     counters: { requests: 5000, accepted: 40, bodyTimeouts: 0, workersDied: 1 },
@@ -73,7 +74,7 @@ export function emptyReport(): StatusReport {
   return usualReport({
     ...{ where: "FastCGI on ", file: null, mode: "fork", state: "starting", generation: 0, startedAt: NOW },
     reload: { count: 0, failed: 0, last: null },
-    ...{ connections: 0, queue: { length: 0, limit: 0, oldest: 0 }, counters: {}, limits: {} },
+    ...{ connections: 0, upgraded: 0, queue: { length: 0, limit: 0, oldest: 0 }, counters: {}, limits: {} },
     ...{ workers: [], processes: [], slowLog: [] },
   });
 }

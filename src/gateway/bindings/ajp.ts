@@ -72,6 +72,10 @@ export class AjpBinding implements Binding, AjpLine {
     this.#exchange?.sweep(now);
   }
 
+  endTunnel(): boolean {
+    return false;
+  }
+
   drain(): void {
     this.#last = true;
   }

@@ -78,6 +78,8 @@ export interface Binding {
   receive(chunk: Uint8Array): void;
   take(): Uint8Array[];
   sweep(now: number): void;
+  /** The peer has ended its sending side, which is how lighttpd ends its part of a tunnel. False where there is none. */
+  endTunnel(): boolean;
   /** The gateway closes: the connection ends with the requests that are open. */
   drain(): void;
   /** The connection is gone. */

@@ -1,6 +1,7 @@
 /** One exchange as the gateway sees it: the rules of body, answer and timeouts that all protocols share. */
 import { announcedLength } from "../../cgi/body-framing.ts";
 import { errorAnswer } from "../../cgi/error-page.ts";
+import { SWITCHING_PROTOCOLS, UPGRADE_REFUSED, upgradeOf } from "../../cgi/upgrade.ts";
 import { requestLine, variable } from "../../cgi/variables.ts";
 import type { AbortCode, RequestError } from "../../errors.ts";
 import type {
@@ -8,6 +9,7 @@ import type {
   Params,
   ProtocolName,
   RequestEvent,
+  RequestHead,
   RequestSink,
   ResponseEvent,
   ResponseSink,
@@ -59,6 +61,13 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #stallDeadline = NEVER;
   #headSent = false;
   #headDeadline = NEVER;
+  /** The request asks for an upgrade that the web server carries. */
+  #mayUpgrade = false;
+  /** The gateway has answered in place of the app's 101. */
+  #upgradeRefused = false;
+  /** "open": a 101 was answered, the bodies are a tunnel. "ending": the app has read the end of what comes. */
+  #tunnel: "none" | "open" | "ending" | "over" = "none";
+  #idleDeadline = NEVER;
   /** Bytes of the answer's body that are not with the socket yet, and those that are but have not left. */
   #made = 0;
   #underway = 0;
@@ -80,6 +89,11 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   protected abstract writeEnd(): void;
   /** The answer ends before its time and must not look complete. */
   protected abstract breakOff(): void;
+
+  /** Whatever the web server sends from now on is a tunnel's. False: it cannot. */
+  protected startTunnel(): boolean {
+    return false;
+  }
 
   /** What is still missing of the request of a complete answer will come: without it the web server does not hear the end. */
   protected get restComes(): boolean {
@@ -108,21 +122,48 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       this.overloaded = refusal === 503;
       this.refuse(refusal, refusal === 503 ? RETRY_SOON : []);
     } else {
-      try {
-        this.#id = setting.requestIds.next();
-        this.#begun = clock.tickedAt;
-        this.#sink = setting.dispatcher.dispatch({ id: this.#id, protocol, role, params, multiplexed }, this);
-      } catch (error) {
-        setting.log.error(`dispatching a request failed: ${String(error)}`);
-        if (!this.answered) this.#fail(500);
-      }
+      this.#id = setting.requestIds.next();
+      this.#begun = clock.tickedAt;
+      const head: RequestHead = { id: this.#id, protocol, role, params, multiplexed };
+      const tunnels = options.upgrade && protocol !== "ajp" && role === "responder" && !multiplexed;
+      if (tunnels && this.#length <= 0 && upgradeOf(params) !== null) return this.#beginUpgrade(head);
+      this.#handOver(head);
     }
     if (this.#openStreams === 0) this.#inputEnded();
     else if (!this.answered) {
       if (this.#length === 0) this.#endBody();
-      this.inputDeadline = clock.in(options.bodyTimeout);
-      this.#headDeadline = this.#headSent ? NEVER : clock.in(options.requestTimeout);
+      this.#awaitHead();
     }
+  }
+
+  /** Such a request has no body, whether that is said or not. What comes right behind it tells whether more can come. */
+  #beginUpgrade(head: RequestHead): void {
+    this.#mayUpgrade = true;
+    this.#length = 0;
+    process.nextTick(() => {
+      if (this.over || this.answered) return;
+      this.#handOver({ ...head, tunnel: true });
+      this.#bodyEnded = true;
+      if (this.#upgradeRefused) this.#abandonApp("UPGRADE_REFUSED");
+      else this.#tell({ type: "bodyEnd" });
+      if (!this.answered) this.#awaitHead();
+    });
+  }
+
+  #handOver(head: RequestHead): void {
+    const { dispatcher, log } = this.wire.setting;
+    try {
+      this.#sink = dispatcher.dispatch(head, this);
+    } catch (error) {
+      log.error(`dispatching a request failed: ${String(error)}`);
+      if (!this.answered) this.#fail(500);
+    }
+  }
+
+  #awaitHead(): void {
+    const { clock, options } = this.wire.setting;
+    this.inputDeadline = clock.in(options.bodyTimeout);
+    this.#headDeadline = this.#headSent ? NEVER : clock.in(options.requestTimeout);
   }
 
   /** The status of a request that no app gets to see, else null. An authorizer hears of a body that it does not get. */
@@ -140,10 +181,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     return options.maxBodyBytes > 0 && this.#length > options.maxBodyBytes ? 413 : null;
   }
 
-  /** For the status; null before an app has it, and once its answer is complete. */
+  /** For the status; null before an app has it, and once its answer is complete or it is upgraded. */
   get report(): RequestReport | null {
     const { params } = this;
-    if (params === null || this.#id === "" || this.answered) return null;
+    if (params === null || this.#id === "" || this.answered || this.#tunnel !== "none") return null;
     return {
       id: this.#id,
       ...requestLine(params),
@@ -160,6 +201,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
    */
   receive(type: "body" | "data", content: Uint8Array): void {
     const { options, counters } = this.wire.setting;
+    if (this.#tunnel !== "none") return this.#receiveUpgraded(content);
     let chunk = content;
     if (type === "body") {
       const length = this.#length;
@@ -176,6 +218,11 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       if (options.maxBodyBytes > 0 && this.#received > options.maxBodyBytes) this.abort("BODY_LIMIT", 413);
     }
     this.inputDeadline = this.#inputTimeout();
+    this.#deliver(type, chunk);
+  }
+
+  #deliver(type: "body" | "data", chunk: Uint8Array): void {
+    const { options } = this.wire.setting;
     if (this.#sink === null) return;
     this.#unread += chunk.length;
     this.#tell({ type, chunk });
@@ -189,6 +236,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   /** The body (or the filter's file) is at its end. */
   endStream(type: "body" | "data"): void {
     if (this.inputDone) return;
+    if (this.#tunnel !== "none") return void this.endTunnel();
     if (--this.#openStreams <= 0) this.inputDone = true;
     if (type === "data") this.#tell({ type: "dataEnd" });
     else if (!this.#bodyEnded) {
@@ -196,6 +244,14 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       else this.#endBody();
     }
     if (this.inputDone) this.#inputEnded();
+  }
+
+  /** The web server sends nothing more through the tunnel. False without one. */
+  endTunnel(): boolean {
+    if (this.#tunnel === "none" || this.#tunnel === "over") return false;
+    this.inputDone = true;
+    this.#endUpgraded();
+    return true;
   }
 
   /** Ends the exchange before its time: `status` is answered if no head has left, else the answer is broken off. */
@@ -208,8 +264,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   }
 
   /** Answers in the gateway's own name. */
-  refuse(status: number, headers: readonly (readonly [string, string])[] = []): void {
-    const { block, body } = errorAnswer(status, headers);
+  refuse(status: number, headers: readonly (readonly [string, string])[] = [], detail = ""): void {
+    const { block, body } = errorAnswer(status, headers, detail);
     this.wire.setting.counters.refusedRequests++;
     this.#headSent = true;
     this.writeHead(block);
@@ -224,6 +280,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
 
   sweep(now: number): void {
     const { options, clock } = this.wire.setting;
+    if (this.#tunnel !== "none" && !this.answered) return this.#sweepTunnel(now);
     if (this.answered) {
       if (now < this.inputDeadline) return;
       if (!this.#full) return this.complete();
@@ -251,6 +308,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     const whole = this.answered && unsent === 0;
     this.over = true;
     this.answered = true;
+    this.#closeTunnel();
     this.#abandonApp(code);
     this.#tally?.abandoned(code);
     this.#record(!whole);
@@ -265,7 +323,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     }
     switch (event.type) {
       case "head":
-        if (this.#headSent) return;
+        if (this.#headSent || (event.status === SWITCHING_PROTOCOLS && !this.#openTunnel())) return;
         this.#headSent = true;
         this.#headDeadline = NEVER;
         if (this.#tally !== null) this.#tally.status = event.status;
@@ -275,6 +333,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
         if (!this.#headSent || event.chunk.length === 0) return;
         if (this.#made + this.#underway === 0) this.wire.owe(this);
         this.#made += event.chunk.length;
+        if (this.#tunnel !== "none") this.#idleDeadline = this.#idleTimeout();
         if (this.#tally !== null) this.#tally.bytes += event.chunk.length;
         this.writeBody(event.chunk);
         break;
@@ -319,6 +378,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.over = true;
     // What the app has not read of it is with the app already.
     this.#letGo();
+    this.#closeTunnel();
     this.writeEnd();
     if (this.#made + this.#underway === 0) this.#close();
   }
@@ -337,6 +397,63 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.#tally = null;
     tally.service ??= this.#sink?.service ?? null;
     this.wire.setting.accessLog?.(tally.record(this.#id, this.params, this.#made + this.#underway, aborted));
+  }
+
+  /** The app has answered 101. False where that cannot be, and has been answered otherwise. */
+  #openTunnel(): boolean {
+    const { options, counters, log } = this.wire.setting;
+    const tooMany = counters.upgrades - counters.upgradesEnded >= options.maxUpgrades;
+    if (this.#mayUpgrade && !tooMany && this.#extra === 0 && this.startTunnel()) {
+      counters.upgrades++;
+      this.#tunnel = "open";
+      this.inputDone = false;
+      this.inputDeadline = NEVER;
+      this.#idleDeadline = this.#idleTimeout();
+      return true;
+    }
+    log.error(
+      tooMany
+        ? `answered 503: there are ${options.maxUpgrades} upgraded connections (max_upgrades)`
+        : `answered ${this.#mayUpgrade ? 501 : 500}: the app has answered 101 on a connection that cannot be upgraded`,
+    );
+    this.#upgradeRefused = true;
+    this.#abandonApp("UPGRADE_REFUSED");
+    if (!this.#mayUpgrade) this.refuse(500);
+    else if (tooMany) this.refuse(503, RETRY_SOON);
+    else this.refuse(501, [], UPGRADE_REFUSED);
+    return false;
+  }
+
+  #receiveUpgraded(chunk: Uint8Array): void {
+    this.#idleDeadline = this.#idleTimeout();
+    if (this.#tunnel === "open") this.#deliver("body", chunk);
+  }
+
+  /** A gateway that closes or is replaced ends what comes at once; what the app still says has `gracefulTimeout`. */
+  #sweepTunnel(now: number): void {
+    const { draining, retiring } = this.wire.setting;
+    if (draining || retiring) this.#endUpgraded();
+    if (now < this.#idleDeadline) return;
+    this.#abandonApp("UPGRADE_IDLE");
+    this.#endAnswer();
+  }
+
+  /** The app reads the end of what comes. */
+  #endUpgraded(): void {
+    if (this.#tunnel !== "open") return;
+    this.#tunnel = "ending";
+    this.#tell({ type: "bodyEnd" });
+  }
+
+  #idleTimeout(): number {
+    const { clock, options } = this.wire.setting;
+    return clock.in(options.upgradeIdleTimeout);
+  }
+
+  #closeTunnel(): void {
+    if (this.#tunnel === "none" || this.#tunnel === "over") return;
+    this.#tunnel = "over";
+    this.wire.setting.counters.upgradesEnded++;
   }
 
   #endBody(): void {
@@ -360,7 +477,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
   #endAnswer(): void {
     this.answered = true;
     this.#headDeadline = NEVER;
-    if (this.inputDone || !this.restComes) this.complete();
+    if (this.inputDone || !this.restComes || this.#tunnel !== "none") this.complete();
     else this.inputDeadline = this.#inputTimeout();
     this.wire.touch();
   }
@@ -375,6 +492,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     this.answered = true;
     this.over = true;
     this.#letGo();
+    this.#closeTunnel();
     this.wire.setting.counters.brokenAnswers++;
     this.#record(true);
     this.breakOff();

@@ -86,6 +86,11 @@ export class FastCgiExchange extends ExchangeLine {
     this.complete();
   }
 
+  /** What comes are more records of STDIN: lighttpd defers its end where it can go on (mod_fastcgi.c). */
+  protected override startTunnel(): boolean {
+    return !this.inputDone;
+  }
+
   protected writeHead(block: string): void {
     this.#binding.writer.send({ type: "stdout", requestId: this.requestId, content: block });
   }

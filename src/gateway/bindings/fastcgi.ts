@@ -74,6 +74,10 @@ export class FastCgiBinding implements Binding, FastCgiLine {
     for (const exchange of this.#open()) exchange.sweep(now);
   }
 
+  endTunnel(): boolean {
+    return this.#first?.endTunnel() ?? false;
+  }
+
   drain(): void {
     this.#last = true;
   }

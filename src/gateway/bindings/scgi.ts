@@ -84,6 +84,17 @@ export class ScgiBinding implements Binding {
     this.#exchange?.sweep(now);
   }
 
+  endTunnel(): boolean {
+    return this.#exchange?.endTunnel() ?? false;
+  }
+
+  /** All that comes is the tunnel's. False where something had come too early. */
+  startTunnel(): boolean {
+    if (this.#extra) return false;
+    this.#reader.startTunnel();
+    return true;
+  }
+
   /** Nothing to do: the connection ends with its request anyway. */
   drain(): void {}
 
@@ -144,6 +155,11 @@ class ScgiExchange extends ExchangeLine {
   unreadable(status: number): void {
     this.refuse(status);
     this.complete();
+  }
+
+  /** After the 101 lighttpd sends what comes as it is (gw_backend.c, `gw_set_transparent`). */
+  protected override startTunnel(): boolean {
+    return this.#binding.startTunnel();
   }
 
   protected writeHead(block: string): void {

@@ -1,4 +1,5 @@
 /** One exchange on the gateway's side: in the queue, then on its way to and from a worker thread. */
+import { SWITCHING_PROTOCOLS } from "../../cgi/upgrade.ts";
 import { requestLine } from "../../cgi/variables.ts";
 import type {
   FailStatus,
@@ -16,9 +17,11 @@ import { steadyNow } from "../../steady-clock.ts";
 /** The worker thread that has an exchange. */
 export interface ExchangeCarrier {
   readonly id: number;
+  /** It finishes what it has, and goes. */
+  readonly leaving: boolean;
   /** Towards the app. */
   carry(number: number, event: RequestEvent): void;
-  /** Its answer is complete: the thread has room for another one. */
+  /** Its answer is complete, or it is upgraded: the thread has room for another one. */
   answered(exchange: ThreadExchange): void;
   /** Both sides have ended. */
   forget(exchange: ThreadExchange): void;
@@ -58,6 +61,10 @@ export class ThreadExchange implements RequestSink {
   #unread = 0;
   /** Bytes of the answer. */
   #sent = 0;
+  /** The carrier has heard that it has room again. */
+  #freed = false;
+  /** "ending": the thread leaves, and the app was told that nothing more comes. */
+  #tunnel: "none" | "open" | "ending" = "none";
 
   constructor(head: RequestHead, response: ResponseSink, queue: ExchangeQueue) {
     this.head = head;
@@ -71,9 +78,16 @@ export class ThreadExchange implements RequestSink {
     return { id: head.id, ...requestLine(head.params), since: begunAt, worker: service?.worker ?? null };
   }
 
-  /** Nothing of the answer is to come. */
+  /** Nothing of the answer is to come, or there is an end of it only with that of the connection it was upgraded to. */
   get isAnswered(): boolean {
-    return this.#answered;
+    return this.#answered || this.#tunnel !== "none";
+  }
+
+  /** The thread that has it leaves: where it is upgraded the app reads the end of what comes. */
+  endTunnel(): void {
+    if (this.#tunnel !== "open" || this.#answered) return;
+    this.#tunnel = "ending";
+    this.#carrier?.carry(this.number, { type: "bodyEnd" });
   }
 
   /** A thread has it from now on; it has been told the head. */
@@ -95,6 +109,10 @@ export class ThreadExchange implements RequestSink {
 
   /** From the gateway: RequestSink. */
   send(event: RequestEvent): void {
+    if (this.#tunnel === "ending" && (event.type === "body" || event.type === "bodyEnd")) {
+      if (event.type === "body") this.#response.send({ type: "credit", bytes: event.chunk.length });
+      return;
+    }
     if (event.type === "bodyEnd" || event.type === "dataEnd") this.#openStreams--;
     else if ((event.type === "body" || event.type === "data") && !this.#gone) this.#unread += event.chunk.length;
     // The thread has credited it by itself.
@@ -119,7 +137,8 @@ export class ThreadExchange implements RequestSink {
     else if (event.type === "fail") return this.fail(event.status);
     else if (event.type === "end") this.#answered = true;
     this.#response.send(event);
-    if (event.type === "end") this.#carrier?.answered(this);
+    if (event.type === "head" && event.status === SWITCHING_PROTOCOLS) this.#upgraded();
+    if (event.type === "end") this.#free(this.#carrier);
     this.#check();
   }
 
@@ -134,8 +153,22 @@ export class ThreadExchange implements RequestSink {
     this.#early = null;
     const carrier = this.#carrier;
     this.#carrier = null;
-    if (!wasAnswered || this.#leaving) carrier?.answered(this);
+    if (!wasAnswered || this.#leaving) this.#free(carrier);
     carrier?.forget(this);
+  }
+
+  /** It may last for days: the thread takes other requests beside it. Unless the gateway has refused it. */
+  #upgraded(): void {
+    if (this.#answered) return;
+    this.#tunnel = "open";
+    this.#free(this.#carrier);
+    if (this.#carrier?.leaving === true) this.endTunnel();
+  }
+
+  #free(carrier: ExchangeCarrier | null): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    carrier?.answered(this);
   }
 
   #whileNobodyHasIt(event: RequestEvent): void {
@@ -166,7 +199,7 @@ export class ThreadExchange implements RequestSink {
   #release(): void {
     this.#leaving = false;
     this.#gone = true;
-    this.#carrier?.answered(this);
+    this.#free(this.#carrier);
     this.#carrier?.forget(this);
     this.#carrier = null;
   }

@@ -46,6 +46,10 @@ const STDERR = 8;
 const END = 9;
 const FAIL = 10;
 
+/** Of a request's head. */
+const MULTIPLEXED = 1;
+const TUNNEL = 2;
+
 const PROTOCOLS: readonly ProtocolName[] = ["fastcgi", "scgi", "ajp"];
 const ROLES: readonly Role[] = ["responder", "authorizer", "filter"];
 const ABORT_CODES = Object.keys(ERROR_CODES.abort) as readonly AbortCode[];
@@ -66,7 +70,7 @@ export class BatchWriter {
     return this.#count === 0;
   }
 
-  request(exchange: number, { id, protocol, role, params, multiplexed }: RequestHead): void {
+  request(exchange: number, { id, protocol, role, params, multiplexed, tunnel }: RequestHead): void {
     const { block, offsets, base, count } = params;
     const length = 4 * count;
     this.#reserve(6 + length);
@@ -76,7 +80,7 @@ export class BatchWriter {
     numbers[at++] = exchange;
     numbers[at++] = PROTOCOLS.indexOf(protocol);
     numbers[at++] = ROLES.indexOf(role);
-    numbers[at++] = multiplexed ? 1 : 0;
+    numbers[at++] = (multiplexed ? MULTIPLEXED : 0) | (tunnel === true ? TUNNEL : 0);
     numbers[at++] = count;
     for (let i = 0; i < length; i++) numbers[at++] = offsets[base + i]!;
     this.#count = at;
@@ -232,13 +236,15 @@ class BatchReader {
 function readHead(numbers: Int32Array, reader: BatchReader): RequestHead {
   const protocol = PROTOCOLS[reader.number()]!;
   const role = ROLES[reader.number()]!;
-  const multiplexed = reader.number() === 1;
+  const flags = reader.number();
+  const multiplexed = (flags & MULTIPLEXED) !== 0;
   const count = reader.number();
   const base = reader.at;
   reader.at += 4 * count;
   const id = reader.text();
   const offsets = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
-  return { id, protocol, role, params: { block: reader.text(), offsets, base, count }, multiplexed };
+  const head = { id, protocol, role, params: { block: reader.text(), offsets, base, count }, multiplexed };
+  return (flags & TUNNEL) === 0 ? head : { ...head, tunnel: true };
 }
 
 function readRequestEvent(kind: number, reader: BatchReader): RequestEvent {

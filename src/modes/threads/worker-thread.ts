@@ -124,6 +124,10 @@ export class WorkerThread implements ExchangeCarrier {
     };
   }
 
+  get leaving(): boolean {
+    return this.state === "draining";
+  }
+
   get hasRoom(): boolean {
     return this.state === "ready" && !this.suspect && this.inFlight < this.#setup.concurrency;
   }
@@ -158,7 +162,8 @@ export class WorkerThread implements ExchangeCarrier {
   /** Asks for a sign of life and looks at the last one. */
   check(now: number): void {
     if (this.state !== "ready" && this.state !== "draining") return;
-    if (this.inFlight > 0) this.busyAt = now;
+    // Upgraded connections are no requests in hand, but their thread is not one too many.
+    if (this.#exchanges.size > 0) this.busyAt = now;
     const answered = this.#heartbeat.pong === this.#ping;
     if (answered) {
       if (this.#ping > 0) this.#delay = Math.max(0, this.#heartbeat.pongAt - this.#pingAt);
@@ -176,6 +181,7 @@ export class WorkerThread implements ExchangeCarrier {
 
   drain(): void {
     this.#enter("draining");
+    this.#endTunnels();
     this.#flush();
     this.#send("drain");
   }
@@ -246,7 +252,12 @@ export class WorkerThread implements ExchangeCarrier {
     if (this.state !== "ready") return;
     const early = steadyNow() - this.since < EARLY_DEATH;
     this.#enter("draining");
+    this.#endTunnels();
     if (early) this.#owner.leftEarly(this);
+  }
+
+  #endTunnels(): void {
+    for (const exchange of this.exchanges) exchange.endTunnel();
   }
 
   #receive(batch: Batch): void {

@@ -21,7 +21,7 @@ const EMPTY = Buffer.alloc(0);
  */
 export class ScgiReader {
   readonly #limits: ScgiReaderLimits;
-  #state: "headers" | "body" | "over" = "headers";
+  #state: "headers" | "body" | "over" | "tunnel" = "headers";
   /** Received and not read. */
   #chunk: Buffer = EMPTY;
   #at = 0;
@@ -46,6 +46,11 @@ export class ScgiReader {
     this.#at = 0;
   }
 
+  /** The request's body, which is empty or has been read, is followed by a tunnel: `body` events without an end. */
+  startTunnel(): void {
+    this.#state = "tunnel";
+  }
+
   /**
    * The next event, or null if more bytes are needed.
    *
@@ -64,6 +69,11 @@ export class ScgiReader {
         }
       case "body":
         return this.#readBody();
+      case "tunnel": {
+        const content = this.#chunk.subarray(this.#at);
+        this.#pass(this.#chunk.length);
+        return content.length === 0 ? null : { type: "body", content };
+      }
       case "over": {
         const extra = this.#chunk.length - this.#at;
         this.#pass(this.#chunk.length);
@@ -74,7 +84,8 @@ export class ScgiReader {
 
   /** @throws ProtocolError SCGI_TRUNCATED: the connection ended before the request did. */
   end(): void {
-    if (this.#state === "over" || (this.#state === "headers" && this.buffered === 0)) return;
+    if (this.#state === "over" || this.#state === "tunnel" || (this.#state === "headers" && this.buffered === 0))
+      return;
     throw new ProtocolError("SCGI_TRUNCATED", "the connection ended before the request did");
   }
 

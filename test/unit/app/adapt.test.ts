@@ -101,3 +101,45 @@ describe("adaptApp", () => {
     expect((error as Error).message).toContain(`"app" of ./app.js ${text}`);
   });
 });
+
+describe("upgrades", () => {
+  const handler = (): void => {};
+
+  it.each([
+    ["an http.Server", (server: Server) => server.on("request", handler)],
+    ["an app with a server of its own, as Fastify", (server: Server) => Object.assign(() => {}, { server })],
+  ])("go to the listeners of %s, as long as it has any", async (_what, make) => {
+    const server = createServer();
+    const { upgrade } = await adaptApp(make(server), WHERE);
+    expect(upgrade?.wanted()).toBe(false);
+    const heard: unknown[] = [];
+    server.on("upgrade", (...args) => heard.push(...args));
+    expect(upgrade?.wanted()).toBe(true);
+    upgrade?.call("request" as never, "socket" as never, "head" as never);
+    expect(heard).toEqual(["request", "socket", "head"]);
+  });
+
+  it.each([
+    ["a function", handler],
+    ["an object with fetch", { fetch: () => new Response() }],
+  ])("go to the method of %s", async (_what, app) => {
+    const own = Object.assign(app, {
+      upgrade: function (this: unknown, ...args: unknown[]) {
+        return [this, ...args];
+      },
+    });
+    const { upgrade } = await adaptApp(own, WHERE);
+    expect(upgrade?.wanted()).toBe(true);
+    expect(upgrade?.call(1 as never, 2 as never, 3 as never)).toEqual([own, 1, 2, 3]);
+  });
+
+  it("go nowhere with any other app", async () => {
+    expect((await adaptApp(() => {}, WHERE)).upgrade).toBeUndefined();
+  });
+
+  it("go to the server of a Fastify app", async () => {
+    const app = fastify();
+    app.server.on("upgrade", handler);
+    expect((await adaptApp(app, WHERE)).upgrade?.wanted()).toBe(true);
+  });
+});

@@ -41,6 +41,49 @@ describe("the status", () => {
   );
 });
 
+describe("a 101", () => {
+  const upgrade = { ...LIMIT, upgrade: true };
+  const head = (...lines: string[]): string => ["HTTP/1.1 101 Switching Protocols", ...lines, "", ""].join("\r\n");
+
+  it("keeps its Upgrade, and says of the connection that it is upgraded", () => {
+    const text = head(
+      "Connection: X-Hop, Upgrade",
+      "upgrade:  websocket ",
+      "Sec-WebSocket-Accept: x",
+      "X-Hop: 1",
+      "TE: a",
+    );
+    expect(cgiResponseHead(`${text}rest`, upgrade)).toEqual({
+      status: 101,
+      block:
+        "Status: 101 Switching Protocols\r\nSec-WebSocket-Accept: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+      contentLength: undefined,
+      warnings: [],
+      length: text.length,
+    });
+  });
+
+  it.each([["without Upgrade"], ["with a length", "Upgrade: x", "Content-Length: 0"]])(
+    "is refused %s",
+    (_what, ...lines) => {
+      expect(() => cgiResponseHead(head(...lines), upgrade)).toThrow(
+        expect.objectContaining({ code: "RESPONSE_BAD_HEAD" }),
+      );
+    },
+  );
+
+  it("is refused where nobody asked for an upgrade", () => {
+    expect(() => cgiResponseHead(head("Upgrade: x"), LIMIT)).toThrow(
+      expect.objectContaining({ code: "RESPONSE_NO_UPGRADE" }),
+    );
+  });
+
+  it("leaves other answers without an Upgrade", () => {
+    const { block } = cgiResponseHead("HTTP/1.1 400 No\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", upgrade);
+    expect(block).toBe("Status: 400 No\r\n\r\n");
+  });
+});
+
 describe("fields", () => {
   it("pass in order and spelling, repeats and bytes over 0x7f included", () => {
     const lines = [

@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,9 @@ const APP = `
 use = call:./app.cjs:makeApp
 greeting = hello
 
+[app:upgradable]
+use = call:./app.cjs:upgradable
+
 [app:fetch]
 use = call:./app.cjs:fetchApp
 `;
@@ -36,6 +40,13 @@ beforeAll(() => {
        res.end(localConf.greeting + " " + req.baseUrl + "|" + req.url);
      };
      exports.makeDoor = () => (req, res) => res.deny();
+     exports.upgradable = Object.assign((req, res) => res.end("plain"), {
+       upgrade(req, socket) {
+         if (req.url === "/throw") throw new Error("thrown");
+         socket.end("HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: x\\r\\nConnection: Upgrade\\r\\n\\r\\nup at " + req.originalUrl);
+       },
+       handle() {},
+     });
      exports.fetchApp = { fetch: (request) => new Response("fetched " + new URL(request.url).pathname) };`,
   );
 });
@@ -104,6 +115,26 @@ describe("start", () => {
   it("serves an app that has fetch", async () => {
     const server = await startText("use = package:propylon#http\nport = 0", { appName: "fetch" });
     expect(await (await fetch(`${server.where}f`)).text()).toBe("fetched /f");
+  });
+
+  it("gives upgrades to an app over HTTP too", async () => {
+    const server = await startText("use = package:propylon#http\nport = 0", { appName: "upgradable" });
+    const ask = async (path: string): Promise<string> => {
+      const socket = connect(portOf(server), "127.0.0.1");
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`);
+      return await text(socket);
+    };
+    expect(await ask("/a")).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\nup at \/a$/s);
+    expect(await ask("/throw")).toBe("");
+    expect(warnings).toEqual([expect.stringContaining("upgrade /throw: Error: thrown")]);
+  });
+
+  it.each([
+    ["use = package:propylon#ajp\nport = 0\nupgrade = true", "over AJP"],
+    ["use = package:propylon#fcgi\nport = 0\nupgrade = true\nmultiplexed = true", "on multiplexed connections"],
+  ])("says that an upgrade is not to be had with %j", async (server, where) => {
+    await startText(server);
+    expect(warnings).toEqual([expect.stringMatching(`app\\.ini:4 \\[server:main\\] upgrade: no effect ${where}$`)]);
   });
 
   it("serves under flup's name of the single mode and says once that its section asks for workers in vain", async () => {

@@ -50,6 +50,17 @@ describe("a limit of requests", () => {
     expect(begun[0]!.received).toEqual([body("of a")]);
   });
 
+  it("counts no connection that is upgraded", () => {
+    const { ask, begun, ids } = setUp();
+    ask("a");
+    ask("b");
+    begun[0]!.response.send({ type: "head", status: 101, block: "" });
+    expect(ids()).toEqual(["a", "b"]);
+    ask("c");
+    begun[0]!.response.send(END);
+    expect(ids()).toEqual(["a", "b"]);
+  });
+
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   });

@@ -19,6 +19,7 @@ function setUp() {
   const told: string[] = [];
   const carrier = {
     id: 3,
+    leaving: false,
     carry: (number: number, event: RequestEvent) => void carried.push([number, event]),
     answered: () => void told.push("answered"),
     forget: () => void told.push("forget"),
@@ -183,5 +184,41 @@ describe("credit for the body of an exchange of the threaded mode", () => {
     exchange.receive({ type: "fail", status: 500 });
     expect(told).toEqual(["answered", "forget"]);
     expect(answered).toEqual([]);
+  });
+});
+
+describe("an exchange of the threaded mode that is upgraded", () => {
+  const UPGRADED = { type: "head", status: 101, block: "Status: 101 Switching Protocols\r\n\r\n" } as const;
+
+  it("leaves its thread room for others, once, and is told to them no more as a request", () => {
+    const { exchange, carrier, told } = setUp();
+    exchange.send(END);
+    exchange.assign(carrier, 1);
+    exchange.receive(UPGRADED);
+    expect(told).toEqual(["answered"]);
+    expect(exchange.isAnswered).toBe(true);
+    exchange.receive({ type: "end", appStatus: 0 });
+    expect(told).toEqual(["answered", "forget"]);
+  });
+
+  it("reads its end when the thread leaves; what still comes is credited and dropped", () => {
+    const { exchange, carrier, answered, carried } = setUp();
+    exchange.send(END);
+    exchange.assign(carrier, 1);
+    exchange.receive(UPGRADED);
+    exchange.send(body("a"));
+    exchange.endTunnel();
+    exchange.endTunnel();
+    exchange.send(body("late"));
+    exchange.send(END);
+    expect(carried.map(([, event]) => event)).toEqual([END, body("a"), END]);
+    expect(answered).toEqual([UPGRADED, { type: "credit", bytes: 4 }]);
+  });
+
+  it("reads its end at once in a thread that leaves already", () => {
+    const { exchange, carrier, carried } = setUp();
+    exchange.assign({ ...carrier, leaving: true }, 1);
+    exchange.receive(UPGRADED);
+    expect(carried.map(([, event]) => event)).toEqual([END]);
   });
 });

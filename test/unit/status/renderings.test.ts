@@ -63,6 +63,7 @@ file         /etc/app.ini
 reloads      3, 1 failed; the last 1 min ago took 320 ms
 workers      2 (2 ready)
 requests     3 in flight on 7 connections
+upgraded     2 connections
 queue        2 of 1024, the first for 120 ms
 gateway      pid 4001, 90.0 MiB, loop 25 %, delay 3 ms
 

@@ -9,7 +9,7 @@ const memory = { rss: 1, heapUsed: 2, external: 3 };
 const loop = { utilization: 0.5, delay: 2 };
 const request = { id: "a-1", method: "GET", url: "/", since: 5, worker: null };
 const report = {
-  ...{ at: 1, memory, loop, cpu: 0, connections: 1, inFlight: 1, served: 3 },
+  ...{ at: 1, memory, loop, cpu: 0, connections: 1, upgraded: 0, inFlight: 1, served: 3 },
   ...{ requests: [request], counters: { requests: 3 }, threads: null },
 };
 const worker = {
