@@ -30,6 +30,8 @@ interface Serving {
   readonly mode: Mode | "single";
   readonly protocol?: Protocol;
   readonly transport?: "unix" | "tcp";
+  /** `call:FILE:EXPORT`. Default: the app that goes wrong on demand. */
+  readonly use?: string;
   /** Lines of the server's section. */
   readonly server?: Readonly<Record<string, string | number>>;
   /** Lines of the app's section. */
@@ -89,7 +91,7 @@ export class SupervisedServer {
 
   /** Writes the configuration anew, changed where `changes` says so. */
   async configure(changes: Pick<Serving, "server" | "app"> & { readonly socket?: string } = {}): Promise<void> {
-    const { mode, server = {}, app = {} } = this.#serving;
+    const { mode, server = {}, app = {}, use = "call:./faulty.js:makeApp" } = this.#serving;
     const listen =
       "path" in this.target
         ? `socket = ${changes.socket ?? this.target.path}\nsocket_mode = 0666`
@@ -100,7 +102,7 @@ export class SupervisedServer {
         .join("");
     await writeFile(
       this.file,
-      `[app:main]\nuse = call:./faulty.js:makeApp\n${lines({ ...app, ...changes.app })}\n` +
+      `[app:main]\nuse = ${use}\n${lines({ ...app, ...changes.app })}\n` +
         `[server:main]\nuse = egg:propylon#${NAMES[this.protocol]}${mode === "single" ? "" : `_${mode}`}\n${listen}\n` +
         lines({ start_timeout: 20, ...server, ...changes.server }),
     );
