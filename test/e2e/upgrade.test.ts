@@ -1,10 +1,15 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 import { io } from "socket.io-client";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 
+import { carriesUpgrades, INSTALLED, startWebServer } from "../support/front.ts";
 import { SupervisedServer } from "../support/supervised.ts";
 import { upgradeFront } from "../support/upgrade-front.ts";
 
@@ -50,7 +55,7 @@ async function open(port: number): Promise<{ socket: WebSocket; who: { version: 
 
 describe.each(["single", "thread", "fork"] as const)("an app with WebSockets in the %s mode", (mode) => {
   it.each(["fastcgi", "scgi"] as const)("serves ws, Socket.IO and requests at a time over %s", async (protocol) => {
-    const { server, port } = await serve(mode, protocol, POOL[mode]);
+    const { server, port } = await serve(mode, protocol, { access_log: "%(here)s/access.log", ...POOL[mode] });
     const { socket } = await open(port);
     const large = Buffer.from(Array.from({ length: MIB }, (_, i) => i % 251));
     for (const message of [Buffer.from("hello"), large, large]) {
@@ -66,6 +71,8 @@ describe.each(["single", "thread", "fork"] as const)("an app with WebSockets in 
     if (mode !== "single") {
       await vi.waitFor(async () => expect(await server.report()).toMatchObject({ upgraded: 2 }), SOON);
     }
+    const logged = async (): Promise<string> => await readFile(join(server.directory, "access.log"), "utf8");
+    expect(await logged()).not.toContain("/ws");
     socket.close(1000);
     expect((await once(socket, "close"))[0]).toBe(1000);
     client.disconnect();
@@ -75,6 +82,7 @@ describe.each(["single", "thread", "fork"] as const)("an app with WebSockets in 
         expect({ upgraded, counters }).toMatchObject({ upgraded: 0, counters: { upgrades: 2, upgradesEnded: 2 } });
       }, SOON);
     }
+    await vi.waitFor(async () => expect(await logged()).toMatch(/"GET \/ws HTTP\/1\.1" 101 \d+/), SOON);
     // It ends in time, open WebSockets or not, and their clients hear of it.
     const { socket: last } = await open(port);
     const closed = once(last, "close");
@@ -103,3 +111,50 @@ describe.each(["thread", "fork"] as const)("a reload in the %s mode", (mode) => 
     expect(server.output).not.toMatch(/gracefulTimeout|died/);
   });
 });
+
+describe.skipIf(!INSTALLED.has("lighttpd"))(
+  "an app with WebSockets behind lighttpd, by the example for them",
+  async () => {
+    const carries = await carriesUpgrades();
+
+    async function start(): Promise<{ server: SupervisedServer; url: string }> {
+      const { server } = await serve("single", "fastcgi", {});
+      const config = fileURLToPath(new URL("../../examples/lighttpd/fastcgi-upgrade.conf", import.meta.url));
+      const front = await startWebServer({
+        name: "lighttpd",
+        config,
+        values: { SOCKET: join(server.directory, "app.sock") },
+      });
+      cleanUps.push(() => front.stop());
+      return { server, url: front.url };
+    }
+
+    it("serves requests", async () => {
+      const { url } = await start();
+      expect(await (await fetch(`${url}/who`)).json()).toMatchObject({ version: "1" });
+    });
+
+    it.skipIf(!carries)("serves ws and Socket.IO", async () => {
+      const { url } = await start();
+      const { socket } = await open(Number(new URL(url).port));
+      const large = Buffer.from(Array.from({ length: MIB }, (_, i) => i % 251));
+      socket.send(large);
+      const [echo] = (await once(socket, "message")) as [Buffer];
+      expect(echo.equals(large)).toBe(true);
+      const client = io(url, { transports: ["websocket"], reconnection: false });
+      cleanUps.push(() => client.disconnect());
+      expect(large.equals(await client.timeout(5000).emitWithAck("echo", large))).toBe(true);
+      socket.close(1000);
+      expect((await once(socket, "close"))[0]).toBe(1000);
+    });
+
+    it.skipIf(carries)("answers a WebSocket 501 where lighttpd is too old, and says so", async () => {
+      const { url } = await start();
+      const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
+      socket.on("error", () => {});
+      const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
+      expect(response.statusCode).toBe(501);
+      expect(await text(response)).toContain("lighttpd 1.4.74");
+    });
+  },
+);

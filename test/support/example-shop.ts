@@ -74,7 +74,7 @@ export class Shop {
     const modules = join(this.root, "node_modules");
     mkdirSync(modules);
     symlinkSync(ROOT, join(modules, "propylon"));
-    symlinkSync(join(ROOT, "node_modules/@types"), join(modules, "@types"));
+    for (const used of ["@types", "ws"]) symlinkSync(join(ROOT, "node_modules", used), join(modules, used));
     cpSync(join(ROOT, "examples/wiki"), join(modules, "wiki"), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(modules, "wiki/node_modules"));
     writeFileSync(join(this.root, "package.json"), '{ "type": "module" }\n');

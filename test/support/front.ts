@@ -1,4 +1,5 @@
 /** The real web servers, for the tests: the examples' own way of starting them, typed. */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
 const SERVERS = ["apache", "lighttpd", "nginx", "caddy", "h2o", "haproxy"] as const;
@@ -43,6 +44,16 @@ export const { startWebServer, freePort } = others;
 export const INSTALLED: ReadonlySet<ServerName> = new Set(
   (await Promise.all(SERVERS.map(async (name) => ((await findWebServer(name)) === null ? [] : [name])))).flat(),
 );
+
+/** Whether lighttpd is here and new enough to carry upgrades over FastCGI and SCGI; says so where it is not. */
+export async function carriesUpgrades(): Promise<boolean> {
+  const program = await findWebServer("lighttpd");
+  if (program === null) return false;
+  const [, version = ""] = /^lighttpd\/([\d.]+)/.exec(spawnSync(program, ["-v"], { encoding: "utf8" }).stdout) ?? [];
+  if (version.localeCompare("1.4.74", "en", { numeric: true }) >= 0) return true;
+  console.warn(`SKIPPED: WebSockets behind lighttpd ${version}; 1.4.74 is the first that carries them`);
+  return false;
+}
 
 /** Where the modules are. */
 const MODULES: Readonly<Partial<Record<ServerName, readonly string[]>>> = {
