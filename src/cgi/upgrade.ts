@@ -6,12 +6,14 @@ export const SWITCHING_PROTOCOLS = 101;
 
 /**
  * What a client is told whose upgrade cannot be carried. Of the web servers that speak FastCGI or SCGI lighttpd alone
- * carries one (its gw_backend.c; since 1.4.74 for both). AJP has no packets for it.
+ * carries one, since 1.4.74 (commit 1fd44b45): a request of HTTP/1.1 without a body (`gw_upgrade_policy`), to which a CGI
+ * answer with `Status: 101` and after it an Upgrade is sent (`http_response_process_headers`). Over HTTP/2 it waits for the
+ * end of the body, or answers 411 itself (`gw_handle_subrequest`). AJP has no packets for it.
  */
 export const UPGRADE_REFUSED: string =
-  "This connection cannot be upgraded. Over FastCGI and SCGI only lighttpd 1.4.74 and later carries WebSockets:\n" +
-  'there with "upgrade" => "enable" in fastcgi.server or scgi.server, and upgrade = true in the server\'s section\n' +
-  "(createServer({ upgrade: true })).";
+  "This connection cannot be upgraded. Over FastCGI and SCGI only lighttpd 1.4.74 and later carries WebSockets,\n" +
+  'those of HTTP/1.1: with "upgrade" => "enable" in fastcgi.server or scgi.server, and upgrade = true in the\n' +
+  "server's section (createServer({ upgrade: true })).";
 
 const UPGRADE_VALUE = /^upgrade:[ \t]*(.*?)[ \t]*\r$/im;
 

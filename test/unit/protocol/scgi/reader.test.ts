@@ -105,6 +105,24 @@ describe("a request", () => {
   });
 });
 
+describe("a tunnel", () => {
+  it("is all that comes after the request, without an end, and none of it is held back", () => {
+    const empty = netstring("CONTENT_LENGTH\x000\0SCGI\x001\0");
+    const make = newScgiReader();
+    const bytes = Buffer.from(`${empty}bytes \x00 that end nowhere`, "latin1");
+    for (const cut of [bytes.length, empty.length, empty.length + 3]) {
+      const reader = make();
+      const chunks = [bytes.subarray(0, cut), bytes.subarray(cut)].filter(({ length }) => length > 0);
+      const onEvent = (each: typeof reader, { type }: { type: string }): void => {
+        if (type === "bodyEnd") each.startTunnel();
+      };
+      const { events, failure, ending } = readChunks(reader, chunks, { onEvent });
+      expect(events.slice(1)).toEqual([{ type: "bodyEnd" }, { type: "body", content: "bytes \x00 that end nowhere" }]);
+      expect({ failure, ending, buffered: reader.buffered }).toEqual({ failure: null, ending: null, buffered: 0 });
+    }
+  });
+});
+
 describe("the connection cannot be read", () => {
   it.each([
     ["HTTP", "GET / HTTP/1.1\r\n\r\n", "SCGI_BAD_NETSTRING"],
