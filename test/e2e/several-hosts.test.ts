@@ -25,7 +25,7 @@ if (!HAS_NETWORK) console.warn("SKIPPED: apps on several hosts; that needs root 
 
 /** What failed while what was done. */
 const table: Record<string, string | number>[] = [];
-afterAll(() => void console.table(table));
+afterAll(() => console.table(table));
 
 /** A web server before two hosts, and clients that ask all the time. */
 class Site {
