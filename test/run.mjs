@@ -50,7 +50,7 @@ let reports;
 try {
   if (!existsSync(join("node_modules", "vitest"))) must("npm", ["ci"]);
   reports = mkdtempSync(join("node_modules", ".tests-"));
-  if (!coreOnly) installWebServers();
+  const complete = !coreOnly && installWebServers();
   must("npm", ["run", "build"]);
   await inLanes(3, [
     ...(coreOnly ? [] : [async () => await vitest("waiting", process.execPath, "waiting", E2E_TIMEOUT)]),
@@ -62,6 +62,7 @@ try {
       async () => await vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
       async () => await vitest("commands", process.execPath, "commands", E2E_TIMEOUT),
     ]);
+    checkMatrix(complete);
     // They watch the clock, and load the machine by themselves.
     await vitest("workers", process.execPath, "workers", E2E_TIMEOUT);
   }
@@ -129,10 +130,21 @@ async function coreOn(major) {
   await vitest(`core on Node ${major}`, node, "core", CORE_TIMEOUT);
 }
 
-/** Does not start anything: the tests start their own servers, in scratch directories. */
+/** docs/matrix.md says what the tests find out: that is one more test, of all web servers together. */
+function checkMatrix(complete) {
+  if (!complete) {
+    console.log("\n== SKIPPED: docs/matrix.md, since it is about all of the web servers");
+    total.skipped += 1;
+    return;
+  }
+  const status = run(process.execPath, [join("docs", "matrix.mjs"), "--check", join(reports, "e2e.json")]);
+  total[status === 0 ? "passed" : "failed"] += 1;
+}
+
+/** False if some are missing. Does not start anything: the tests start their own servers, in scratch directories. */
 function installWebServers() {
   const missing = Object.keys(PACKAGES).filter((name) => !installed(PACKAGES[name]));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return true;
   const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
   if (process.getuid?.() === 0 && installed("apt-get")) {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
@@ -140,8 +152,9 @@ function installWebServers() {
     run("apt-get", command.split(" ").slice(1), { env });
   }
   const still = missing.filter((name) => !installed(PACKAGES[name]));
-  if (still.length === 0) return;
+  if (still.length === 0) return true;
   console.log(`\n== SKIPPED: the tests that need ${still.join(", ")}. To run them, as root:\n     ${command}\n`);
+  return false;
 }
 
 function installed(program) {

@@ -23,11 +23,11 @@ const UNDERWAY = Symbol.for("propylon.afterResponse");
  * ```ts
  * import { afterResponse, createServer } from "propylon";
  *
- * const server = createServer((_req, res) => {
- *   afterResponse(res, async () => {
- *     // Mail is sent here, statistics are written, a cache is filled.
- *     server.close();
- *   });
+ * const visits = new Map<string, number>();
+ * const server = createServer((req, res) => {
+ *   const page = req.url ?? "/";
+ *   // Here mail may be sent as well, or a cache be filled.
+ *   afterResponse(res, () => visits.set(page, (visits.get(page) ?? 0) + 1));
  *   res.end("Thank you\n");
  * });
  * server.listen("/run/propylon/app.sock");

@@ -1,5 +1,5 @@
 /** The Unix socket as a file: whether it is there, and whether the web server's user gets to it. */
-import { type Stats, lstatSync, realpathSync, statSync } from "node:fs";
+import { type Stats, existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import { connect, discard } from "../client/target.ts";
@@ -104,7 +104,10 @@ function checkSight(path: string, socket: Stats, { asked }: Context): Finding[] 
   const ofFront = webServers().filter(({ uid }) => named === null || uid === named.uid);
   const running = ofFront.flatMap((server) => {
     try {
-      const seen = statSync(`/proc/${server.pid}/root${path}`, { throwIfNoEntry: false });
+      const root = `/proc/${server.pid}/root`;
+      const seen = statSync(`${root}${path}`, { throwIfNoEntry: false });
+      // It has ended meanwhile.
+      if (seen === undefined && !existsSync(`${root}/`)) return [];
       return [{ ...server, sees: seen?.ino === socket.ino && seen.dev === socket.dev }];
     } catch {
       // This user may not look.

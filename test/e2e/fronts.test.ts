@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { Agent } from "node:http";
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type TestContext, afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
+import { note } from "../support/matrix.ts";
 import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
 
 const MIB = 1024 * 1024;
@@ -24,8 +25,10 @@ const freshId = (): string => `request-${(ids += 1)}`;
 beforeAll(() => backends.start(ALL));
 afterAll(() => backends.stop());
 
-describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
+describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, configuration) => {
   const { prefix, server, protocol, documents = {} } = configuration;
+  /** The root and the prefix are one row of the matrix. */
+  const row = title.replace(/,? \/\S*$/, "");
   const page = Object.entries(documents).find(([, content]) => content !== "");
 
   describe.skipIf(!isRunnable(configuration))("behind the example configuration", () => {
@@ -38,7 +41,7 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
     beforeAll(async () => void (front = await backends.front(configuration)));
     afterAll(() => front?.stop());
 
-    it("tells the app the URL below its mount and the mount", async () => {
+    it("tells the app the URL below its mount and the mount", async (context) => {
       expect(json(await get("/inspect?a=1"))).toMatchObject({
         method: "GET",
         url: "/inspect?a=1",
@@ -47,6 +50,7 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
         httpVersion: "1.1",
         remoteAddress: "127.0.0.1",
       });
+      if (prefix === "/james") note(context, row, "prefix", configuration.mount === "auto" ? "yes" : "by `mount`");
     });
 
     it("gives the mount itself the URL /", async () => {
@@ -91,10 +95,11 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
       expect(json(await post("/digest", UPLOAD))).toEqual({ length: 8 * MIB, sha256: UPLOAD_SHA256 });
     });
 
-    it("takes a chunked upload, or the front says that it cannot", async () => {
+    it("takes a chunked upload, or the front says that it cannot", async (context) => {
       const answer = await post("/digest", ["one", "two", "three"]);
       if (server === "apache" && protocol === "scgi") expect(answer.status).toBe(411);
       else expect(json(answer)).toMatchObject({ length: 11 });
+      note(context, row, "upload of unknown length", answer.status === 200 ? "yes" : String(answer.status));
     });
 
     it("answers before the upload is over", async () => {
@@ -122,7 +127,7 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
       expect(headers["authorization"]).toBe("Basic dXNlcjpwYXNz");
     });
 
-    it("sends the first half of an answer before the second is written", async () => {
+    it("sends the first half of an answer before the second is written", async (context) => {
       const id = freshId();
       const response = await begin(front.url, { path: `${prefix}/halves?id=${id}` });
       let received = "";
@@ -132,9 +137,10 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
         if (received === "first half, ") backends.apps.go(id);
       }
       expect(received).toBe("first half, second half");
+      note(context, row, "streaming");
     });
 
-    it("serves several requests over one connection of the client", async () => {
+    it("serves several requests over one connection of the client", async (context) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       for (const path of ["/digest", "/inspect", "/bytes"]) {
         const answer = await call(front.url, { path: prefix + path, agent });
@@ -142,9 +148,10 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
       }
       expect(Object.values(agent.freeSockets).flat()).toHaveLength(1);
       agent.destroy();
+      note(context, row, "keep-alive");
     });
 
-    it("tells the app that the client has left while the answer is written", async () => {
+    it("tells the app that the client has left while the answer is written", async (context) => {
       const id = freshId();
       const response = await begin(front.url, { path: `${prefix}/drip?id=${id}` });
       await once(response, "data");
@@ -156,10 +163,11 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
           ),
         SOON,
       );
+      note(context, row, "client gone, writing");
     });
 
     // The others tell a client's leave only when they cannot hand on an answer.
-    onlyIf(server === "nginx", "tells the app that the client has left while it thinks", async () => {
+    onlyIf(server === "nginx", "tells the app that the client has left while it thinks", async (context) => {
       const id = freshId();
       const leaving = new AbortController();
       const asked = fetch(`${front.url}${prefix}/hang?id=${id}`, { signal: leaving.signal }).catch(() => "left");
@@ -167,9 +175,10 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
       leaving.abort();
       await asked;
       await vi.waitFor(() => expect(backends.apps.events(id)).toContain("res close, unfinished"), SOON);
+      note(context, row, "client gone, thinking");
     });
 
-    onlyIf(streamsUploads(configuration), "tells the app that the client has left in mid-upload", async () => {
+    onlyIf(streamsUploads(configuration), "tells the app that the client has left in mid-upload", async (context) => {
       const id = freshId();
       const leaving = new AbortController();
       const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(50_000)) });
@@ -181,23 +190,29 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (_title, con
       await vi.waitFor(() => {
         expect(backends.apps.events(id)).toEqual(expect.arrayContaining(["req aborted", "req error ECONNRESET"]));
       }, SOON);
+      note(context, row, "upload streamed");
+      note(context, row, "client gone, uploading");
     });
 
-    it.each([
+    it.for([
       ["without a length", "/break", showsBreak(configuration, false)],
       ["with a length", "/break?length=1000", showsBreak(configuration, true)],
-    ])("lets an answer %s that breaks off look incomplete, where that can be said", async (_how, path, shows) => {
-      const answer = await get(path);
-      expect(answer.status).toBe(200);
-      if (configuration.connector === "mod_jk") {
-        // It adds its error page, and only a length tells that something is missing.
-        expect(String(answer.body)).toMatch(/^the beginning <!DOCTYPE HTML/);
-        expect(answer.complete).toBe(path === "/break");
-        return;
-      }
-      expect(String(answer.body)).toBe("the beginning ");
-      expect(answer.complete).toBe(!shows);
-    });
+    ] as const)(
+      "lets an answer %s that breaks off look incomplete, where that can be said",
+      async ([, path, shows], context) => {
+        const answer = await get(path);
+        expect(answer.status).toBe(200);
+        if (path === "/break") note(context, row, "break without a length", answer.complete ? "no" : "yes");
+        if (configuration.connector === "mod_jk") {
+          // It adds its error page, and only a length tells that something is missing.
+          expect(String(answer.body)).toMatch(/^the beginning <!DOCTYPE HTML/);
+          expect(answer.complete).toBe(path === "/break");
+          return;
+        }
+        expect(String(answer.body)).toBe("the beginning ");
+        expect(answer.complete).toBe(!shows);
+      },
+    );
   });
 });
 
@@ -218,7 +233,7 @@ function showsBreak({ server, protocol, transport }: Configuration, withLength: 
 }
 
 /** A test of what this front can do; one that cannot lacks nothing, so that no test counts as skipped. */
-function onlyIf(able: boolean, title: string, test: () => Promise<void>): void {
+function onlyIf(able: boolean, title: string, test: (context: TestContext) => Promise<void>): void {
   if (able) it(title, test);
 }
 

@@ -11,6 +11,7 @@ import { serve } from "../../dist/index.js";
 import { FCGI_AUTHORIZER, FCGI_FILTER, FCGI_RESPONDER } from "../../dist/protocol/fastcgi/constants.js";
 import { type Front, hasModule, INSTALLED, startWebServer } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
+import { note } from "../support/matrix.ts";
 import { type Mode, Serving } from "../support/serving.ts";
 
 const MODES: readonly Mode[] = ["single", "thread", "fork"];
@@ -99,7 +100,7 @@ describe("behind a real web server", () => {
   const get = async (...headers: string[]): Promise<Answer> => await call(front!.url, { path: "/page", headers });
   const seen = ({ status, body }: Answer): string => `${status} ${String(body)}`;
 
-  it.runIf(INSTALLED.has("lighttpd")).each(MODES)("lighttpd asks before it asks the app: %s", async (mode) => {
+  it.runIf(INSTALLED.has("lighttpd")).for(MODES)("lighttpd asks before it asks the app: %s", async (mode, context) => {
     serving = await Serving.start({ ...ROLES, mode });
     const config = example("examples/lighttpd/authorizer.conf");
     front = await startWebServer({ name: "lighttpd", config, values: { SOCKET: serving.socket } });
@@ -115,10 +116,11 @@ describe("behind a real web server", () => {
     expect(seen(await get(...basic("ada", "sesame"), "Door-Group", "staff", "Variable-DOOR_GROUP", "staff"))).toBe(
       "200 GET /page: user ada, group friends\n",
     );
+    note(context, "lighttpd fastcgi unix", "authorizer");
   });
 
   const apache = hasModule("apache", "authnz_fcgi");
-  it.runIf(apache).each(MODES)("Apache asks for user and permission: %s", async (mode) => {
+  it.runIf(apache).for(MODES)("Apache asks for user and permission: %s", async (mode, context) => {
     serving = await Serving.start({ ...ROLES, mode, serverName: "tcp" });
     const config = example("apache-examples/mod_authnz_fcgi.conf");
     front = await startWebServer({ name: "apache", config, values: { BACKEND_PORT: serving.port } });
@@ -127,6 +129,7 @@ describe("behind a real web server", () => {
     expect(asked.headers).toContainEqual(["www-authenticate", 'Basic realm="The door"']);
     expect(seen(await get(...basic("ada", "sesame")))).toBe("200 GET /page: user ada, group friends\n");
     expect((await get(...basic("ada", "wrong"))).status).toBe(401);
+    note(context, "apache fastcgi tcp", "authorizer");
   });
 
   it.runIf(apache)("Apache lets the app find the user by a cookie", async () => {

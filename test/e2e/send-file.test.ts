@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { type Front, hasModule, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
+import { note } from "../support/matrix.ts";
 import { type Mode, Serving } from "../support/serving.ts";
 
 const MIB = 1024 * 1024;
@@ -102,12 +103,13 @@ describe.each(CASES.map((each) => [`${each.config} in the ${each.mode} mode`, ea
         expect(field(answer, "x-sendfile") ?? field(answer, "x-accel-redirect")).toBeUndefined();
       });
 
-      it("is sent by who is told to", async () => {
+      it("is sent by who is told to", async (context) => {
         const answer = await get("/deep/large.bin");
         expect([answer.status, LARGE.equals(answer.body)]).toEqual([200, true]);
         await expect
           .poll(async () => await readFile(join(serving.directory, "access.log"), "utf8"))
           .toContain(`200 ${told ? 0 : LARGE.length} /deep/large.bin\n`);
+        if (told) note(context, `${name} fastcgi unix`, "sendfile");
       });
 
       it("answers ranges and conditions, and HEAD", async () => {

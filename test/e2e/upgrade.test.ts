@@ -10,6 +10,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 
 import { carriesUpgrades, INSTALLED, startWebServer } from "../support/front.ts";
+import { note } from "../support/matrix.ts";
 import { SupervisedServer } from "../support/supervised.ts";
 import { upgradeFront } from "../support/upgrade-front.ts";
 
@@ -112,6 +113,8 @@ describe.each(["thread", "fork"] as const)("a reload in the %s mode", (mode) => 
   });
 });
 
+const SINCE = "from 1.4.74 on";
+
 describe.skipIf(!INSTALLED.has("lighttpd"))(
   "an app with WebSockets behind lighttpd, by the example for them",
   async () => {
@@ -134,7 +137,7 @@ describe.skipIf(!INSTALLED.has("lighttpd"))(
       expect(await (await fetch(`${url}/who`)).json()).toMatchObject({ version: "1" });
     });
 
-    it.skipIf(!carries)("serves ws and Socket.IO", async () => {
+    it.skipIf(!carries)("serves ws and Socket.IO", async (context) => {
       const { url } = await start();
       const { socket } = await open(Number(new URL(url).port));
       const large = Buffer.from(Array.from({ length: MIB }, (_, i) => i % 251));
@@ -146,15 +149,17 @@ describe.skipIf(!INSTALLED.has("lighttpd"))(
       expect(large.equals(await client.timeout(5000).emitWithAck("echo", large))).toBe(true);
       socket.close(1000);
       expect((await once(socket, "close"))[0]).toBe(1000);
+      note(context, "lighttpd fastcgi unix", "upgrade", SINCE);
     });
 
-    it.skipIf(carries)("answers a WebSocket 501 where lighttpd is too old, and says so", async () => {
+    it.skipIf(carries)("answers a WebSocket 501 where lighttpd is too old, and says so", async (context) => {
       const { url } = await start();
       const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
       socket.on("error", () => {});
       const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
       expect(response.statusCode).toBe(501);
       expect(await text(response)).toContain("lighttpd 1.4.74");
+      note(context, "lighttpd fastcgi unix", "upgrade", SINCE);
     });
   },
 );

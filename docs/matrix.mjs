@@ -1,0 +1,105 @@
+/**
+ * Makes matrix.md of what the end-to-end tests have found out: vitest's JSON reports have it.
+ *
+ *     node docs/matrix.mjs REPORT.json           writes docs/matrix.md
+ *     node docs/matrix.mjs --check REPORT.json   fails where it says something else than the report
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const PAGE = fileURLToPath(new URL("matrix.md", import.meta.url));
+
+/** By feature: the heading of its column, and what a mark in it means. */
+const FEATURES = {
+  prefix: ["prefix", "the app below a path hears of it; by `mount`: its section has to say so"],
+  streaming: ["streaming", "the first half of an answer is there before the second is written"],
+  "upload of unknown length": [
+    "chunked upload",
+    "a body without `Content-Length` arrives; a number is the answer to it",
+  ],
+  "upload streamed": ["upload streams", "the app gets a body while it arrives"],
+  "client gone, writing": ["gone, writing", "the app hears that the client has left, while it writes its answer"],
+  "client gone, thinking": ["gone, thinking", "… while it has not written anything yet"],
+  "client gone, uploading": ["gone, uploading", "… in the middle of its upload"],
+  "break without a length": ["breaks show", "an answer without a length that breaks off looks broken to the client"],
+  "keep-alive": ["keep-alive", "a client's connection serves several requests"],
+  authorizer: ["authorizer", "the web server asks an app before it lets a request pass"],
+  sendfile: ["sendfile", "the web server sends the file that the app names"],
+  upgrade: ["upgrade", "WebSockets"],
+};
+const SERVERS = {
+  apache: "Apache",
+  lighttpd: "lighttpd",
+  nginx: "nginx",
+  caddy: "Caddy",
+  h2o: "h2o",
+  haproxy: "HAProxy",
+};
+const WORDS = { fastcgi: "FastCGI", scgi: "SCGI", ajp: "AJP", tcp: "TCP", unix: "Unix socket" };
+
+const [first, ...others] = process.argv.slice(2);
+const check = first === "--check";
+const reports = check ? others : [first, ...others];
+const text = render(factsOf(reports.map((path) => JSON.parse(readFileSync(path, "utf8")))));
+if (!check) {
+  writeFileSync(PAGE, text);
+} else if (plain(readFileSync(PAGE, "utf8")) !== plain(text)) {
+  console.log(`docs/matrix.md is not what the tests have found out:\n\n${text}`);
+  process.exitCode = 1;
+}
+
+/** By row, in the order of the tests, and by feature. A fact that tests disagree about is no fact. */
+function factsOf(reports) {
+  const rows = new Map();
+  for (const { row, feature, value } of reports.flatMap(notes)) {
+    const facts = rows.get(row) ?? new Map();
+    const known = facts.get(feature);
+    if (known !== undefined && known !== value) throw new Error(`${row}, ${feature}: both "${known}" and "${value}"`);
+    rows.set(row, facts.set(feature, value));
+  }
+  return rows;
+}
+
+/** Of tests that have passed. */
+function notes({ testResults }) {
+  return testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === "passed")
+    .flatMap(({ meta }) => meta?.facts ?? []);
+}
+
+function render(rows) {
+  const columns = Object.entries(FEATURES);
+  const lines = [...rows]
+    .map(([row, facts]) => ({ row, cells: columns.map(([feature]) => facts.get(feature) ?? "") }))
+    .toSorted((a, b) => rank(a.row) - rank(b.row) || (a.row < b.row ? -1 : 1))
+    .map(({ row, cells }) => `| ${nameOf(row)} | ${cells.join(" | ")} |`);
+  return `<!-- Made by docs/matrix.mjs from the results of the tests: do not edit. -->
+
+# What each web server can do
+
+As the end-to-end tests have found it out with the [example configurations](examples.md), on Debian 12. An empty field was
+not found: the web server cannot, or no test tries it. [Web servers, one by one](fronts.md) says what to make of it.
+
+| Web server, protocol, transport | ${columns.map(([, [heading]]) => heading).join(" | ")} |
+| --- |${" --- |".repeat(columns.length)}
+${lines.join("\n")}
+
+${columns.map(([, [heading, meaning]]) => `- **${heading}**: ${meaning}`).join("\n")}
+`;
+}
+
+function rank(row) {
+  return Object.keys(SERVERS).indexOf(row.split(" ")[0]);
+}
+
+/** `apache fastcgi unix`, with what else there is to it. */
+function nameOf(row) {
+  const [, server, protocol, transport, more = ""] = /^(\S+) (\S+) ([a-z]+)(.*)$/.exec(row);
+  return `${SERVERS[server]}, ${WORDS[protocol]}, ${WORDS[transport]}${more}`;
+}
+
+/** Columns may have any width. */
+function plain(markdown) {
+  return markdown.replaceAll(/[ -]+/g, " ");
+}
