@@ -44,7 +44,7 @@ const text = render(factsOf(reports.map((path) => JSON.parse(readFileSync(path, 
 if (!check) {
   writeFileSync(PAGE, text);
 } else if (plain(readFileSync(PAGE, "utf8")) !== plain(text)) {
-  console.log(`docs/matrix.md is not what the tests have found out:\n\n${text}`);
+  process.stdout.write(`docs/matrix.md is not what the tests have found out; npm run docs:matrix writes\n\n${text}`);
   process.exitCode = 1;
 }
 
@@ -74,9 +74,9 @@ function render(rows) {
     .map(([row, facts]) => ({ row, cells: columns.map(([feature]) => facts.get(feature) ?? "") }))
     .toSorted((a, b) => rank(a.row) - rank(b.row) || (a.row < b.row ? -1 : 1))
     .map(({ row, cells }) => `| ${nameOf(row)} | ${cells.join(" | ")} |`);
-  return `<!-- Made by docs/matrix.mjs from the results of the tests: do not edit. -->
+  return `# What each web server can do
 
-# What each web server can do
+<!-- Made by docs/matrix.mjs from the results of the tests: do not edit. -->
 
 As the end-to-end tests have found it out with the [example configurations](examples.md), on Debian 12. An empty field was
 not found: the web server cannot, or no test tries it. [Web servers, one by one](fronts.md) says what to make of it.
