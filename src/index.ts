@@ -3,7 +3,6 @@ export { afterResponse } from "./app/after-response.ts";
 export { cgi } from "./app/request.ts";
 export type { AuthorizerResponse } from "./app/authorizer.ts";
 export type { ExchangeSocket } from "./app/exchange-socket.ts";
-export type { UpgradeSocket } from "./app/upgrade-socket.ts";
 export type { FetchApp, FetchBindings } from "./app/fetch.ts";
 export type { GatewayRequest, IncomingMessageClass } from "./app/request.ts";
 export { requestContext, type RequestContext } from "./app/request-context.ts";

@@ -1,13 +1,13 @@
 /** What the library's `createServer` and `listen` take. Types only. */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 import type { AuthorizerResponse } from "../app/authorizer.ts";
 import type { ExchangeSocket } from "../app/exchange-socket.ts";
 import type { FetchApp } from "../app/fetch.ts";
 import type { GatewayRequest, IncomingMessageClass } from "../app/request.ts";
 import type { ServerResponseClass } from "../app/response.ts";
-import type { UpgradeSocket } from "../app/upgrade-socket.ts";
 import type { ProtocolName } from "../exchange.ts";
 import type { GatewayOptions } from "../gateway/options.ts";
 import type { Logger } from "../log.ts";
@@ -29,8 +29,8 @@ export interface ServerEvents {
   request: [LibraryRequest, ServerResponse];
   authorize: [LibraryRequest, AuthorizerResponse];
   filter: [LibraryRequest, ServerResponse];
-  /** The socket is a `Duplex`; `head` is empty. */
-  upgrade: [LibraryRequest, UpgradeSocket, Buffer];
+  /** `head` is empty. */
+  upgrade: [LibraryRequest, Duplex, Buffer];
   connection: [Socket];
   timeout: [ExchangeSocket];
   clientError: [Error, Socket];

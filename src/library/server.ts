@@ -8,7 +8,6 @@ import { AppHost } from "../app/host.ts";
 import type { UpgradeListener } from "../app/handler.ts";
 import { Lazy, seenBare } from "../app/lazy-object.ts";
 import { sendfileFront } from "../app/sendfile-front.ts";
-import type { UpgradeSocket } from "../app/upgrade-socket.ts";
 import { ConfigError } from "../errors.ts";
 import type { Role } from "../exchange.ts";
 import type { ListenAddress } from "../gateway/listen-address.ts";
@@ -57,7 +56,7 @@ export class Server extends EventEmitter<ServerEvents> {
       call: (message, socket, head) => {
         const request = message as LibraryRequest;
         request.cgiParams = new CgiParams(request).shown;
-        return this.emit("upgrade", request, socket as UpgradeSocket, head);
+        return this.emit("upgrade", request, socket, head);
       },
     };
     const host = new AppHost({

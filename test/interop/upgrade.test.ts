@@ -47,7 +47,8 @@ async function setUp(
     { protocol, upgrade: true, log, ...more },
     (req, res) => void res.end(`plain ${req.url}`),
   );
-  if (listener !== null) server.on("upgrade", listener);
+  // What it is beside a Duplex is tested too.
+  if (listener !== null) server.on("upgrade", (req, socket, head) => listener(req, socket as UpgradeSocket, head));
   const { port } = await open(server);
   const front = await upgradeFront({ port }, protocol);
   cleanUps.push(() => front.close());
