@@ -84,6 +84,10 @@ function* variants(): Generator<Configuration> {
     file: example("examples/nginx/fastcgi-tcp-kept.conf"),
   };
   yield {
+    ...{ ...tcp, title: "nginx fastcgi tcp, split_path_info, /james", server: "nginx", prefix: "/james" },
+    file: example("examples/nginx/fastcgi-tcp-split-james.conf"),
+  };
+  yield {
     ...{ ...tcp, title: "apache fastcgi tcp, connections kept, /", server: "apache" },
     file: example("apache-examples/mod_proxy_fcgi-tcp-kept.conf"),
   };

@@ -9,6 +9,8 @@ import { INSTALLED, type ServerName, freePort, startWebServer } from "../support
 import { call } from "../support/http-client.ts";
 
 const TWO_HOSTS: readonly (readonly [ServerName, string])[] = [
+  ["nginx", "examples/nginx/fastcgi-two-hosts.conf"],
+  ["apache", "apache-examples/mod_proxy_balancer-fcgi-two-hosts.conf"],
   ["haproxy", "examples/haproxy/fastcgi-two-hosts.cfg"],
   ["caddy", "examples/caddy/fastcgi-two-hosts.Caddyfile"],
 ];

@@ -49,14 +49,9 @@ beforeAll(async () => {
 
 afterAll(() => backends.stop());
 
-/** One protocol each, which says the same at the root. */
-const UNDER_A_PREFIX: ReadonlySet<string> = new Set(["caddy", "h2o", "haproxy"]);
 /** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
 const IN_ONE_THREAD = [
-  ...CONFIGURATIONS.filter(
-    ({ server, transport, prefix }) =>
-      (transport === "unix") === (prefix === "") && (prefix !== "" || !UNDER_A_PREFIX.has(server)),
-  ),
+  ...CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === "")),
   ...VARIANTS.filter(({ connector }) => connector !== undefined),
 ];
 /** With workers: each protocol behind one web server or another, FastCGI and SCGI over both transports. */
