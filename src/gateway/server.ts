@@ -148,12 +148,13 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   close(callback?: (error?: Error) => void): this {
     const { gracefulTimeout } = this.options;
     this.#bound?.close();
-    // The system would reset the connections that wait to be accepted.
-    if (this.#server.listening) afterOneTurn(() => this.#server.close(callback));
+    const { listening } = this.#server;
+    // The system would reset the connections that wait to be accepted, which count for the grace, too.
+    if (listening) afterOneTurn(() => this.#server.close(callback));
     else this.#server.close(callback);
     this.setting.draining = true;
     for (const connection of this.#connections) connection.drain();
-    if (gracefulTimeout > 0 && this.#connections.size > 0) {
+    if (gracefulTimeout > 0 && (listening || this.#connections.size > 0)) {
       this.#grace ??= setTimeout(() => this.closeAllConnections(), gracefulTimeout).unref();
     }
     return this;

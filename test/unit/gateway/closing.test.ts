@@ -184,6 +184,18 @@ describe("closing the gateway", () => {
     expect((await buffer(socket)).includes("hello")).toBe(true);
   });
 
+  it("ends what such a connection asks for after gracefulTimeout, too", async () => {
+    const app = new TestApp(() => {});
+    const { gateway } = await start(app, { options: { gracefulTimeout: 60 } });
+    const { port } = gateway.address() as AddressInfo;
+    const socket = connect({ port, host: "127.0.0.1" }).on("error", () => {});
+    await new Promise((resolve) => process.nextTick(resolve));
+    const closed = new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    socket.write(get());
+    await closed;
+    expect((await app.exchange()).aborted).toBe("SHUTTING_DOWN");
+  });
+
   it("answers 503 on a connection that several requests share, where there may be no last one", async () => {
     const app = new TestApp(() => {});
     const { open, gateway } = await start(app, { options: { multiplexed: true } });
