@@ -214,7 +214,7 @@ export class Connection implements Wire, Timed, OutflowOwner {
 
   /** All output has left: closes, or waits for whatever comes next. */
   rest(): void {
-    const { clock, options } = this.setting;
+    const { clock, options, draining, retiring } = this.setting;
     if (this.#binding.busy) {
       this.#waiting = "request";
       this.#deadline = NEVER;
@@ -233,7 +233,7 @@ export class Connection implements Wire, Timed, OutflowOwner {
       this.#deadline = clock.in(options.headerTimeout);
     } else {
       this.#waiting = "request";
-      this.#deadline = clock.in(this.setting.retiring ? options.retireIdle : options.keepaliveTimeout);
+      this.#deadline = clock.in(draining || retiring ? options.retireIdle : options.keepaliveTimeout);
     }
   }
 }

@@ -3,7 +3,7 @@ import { buffer } from "node:stream/consumers";
 
 import { describe, expect, it } from "vitest";
 
-import { get, head, HELLO_HEAD, pause, post, start, stdin, TestApp, until } from "./support.ts";
+import { get, GET_VALUES, head, HELLO_HEAD, pause, post, record, start, stdin, TestApp, until } from "./support.ts";
 
 describe("a web server that leaves", () => {
   it.each([false, true])("aborts the request that the app works on (Unix socket: %s)", async (unix) => {
@@ -171,6 +171,19 @@ describe("closing the gateway", () => {
     expect(fresh.stdout()).toBe(`${HELLO_HEAD}hello`);
     await closed;
     expect(performance.now() - begun).toBeLessThan(4000);
+  });
+
+  it("waits for no request behind a management record for longer than retireIdle", async () => {
+    const { open, gateway } = await start(new TestApp(), { options: { retireIdle: 100 } });
+    const kept = await open();
+    kept.send(get({ keep: true }));
+    await kept.ended1();
+    const closed = new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    kept.send(record(GET_VALUES, 0));
+    await kept.closes();
+    expect(kept.records.at(-1)!.type).toBe(GET_VALUES + 1);
+    kept.socket.end();
+    await closed;
   });
 
   it("answers a connection that waited to be accepted", async () => {
