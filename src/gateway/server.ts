@@ -132,10 +132,11 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
    * @throws Error ERR_SERVER_ALREADY_LISTEN, RangeError for a port out of range, as net.Server does.
    */
   listen(address: ListenAddress): this {
+    this.#bound = bind(this.#server, address, { backlog: this.options.backlog, log: this.setting.log });
+    // What throws above changes nothing: a gateway that closes goes on with it.
+    this.#wanted = address;
     this.setting.draining = false;
     this.setting.retiring = false;
-    this.#wanted = address;
-    this.#bound = bind(this.#server, address, { backlog: this.options.backlog, log: this.setting.log });
     return this;
   }
 

@@ -234,6 +234,19 @@ describe("closing the gateway", () => {
     expect(exchange.aborted).toBe("SHUTTING_DOWN");
   });
 
+  it("goes on although it is told to listen before it has closed", async () => {
+    const app = new TestApp(() => {});
+    const { open, gateway } = await start(app);
+    const peer = await open();
+    peer.send(get({ keep: true }));
+    const exchange = await app.exchange();
+    gateway.close();
+    expect(() => gateway.listen({ port: 0 })).toThrow("Listen method");
+    expect([gateway.listening, gateway.setting.draining]).toEqual([false, true]);
+    exchange.hello();
+    await peer.closes();
+  });
+
   it("tells its callback that it was not listening", async () => {
     const { gateway } = await start(new TestApp());
     await new Promise<void>((resolve) => void gateway.close(() => resolve()));
