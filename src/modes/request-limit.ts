@@ -103,7 +103,7 @@ class LimitedExchange implements RequestSink {
   readonly #response: ResponseSink;
   readonly #limit: RequestLimit;
   #state: "waiting" | "inHand" | "answered" | "refused" = "waiting";
-  /** What came while it waited; the gateway's window bounds it. */
+  /** What came while it waited, and while it was begun; the gateway's window bounds it. */
   #early: RequestEvent[] = [];
   #sink: RequestSink | null = null;
 
@@ -125,7 +125,7 @@ class LimitedExchange implements RequestSink {
     });
     const early = this.#early;
     this.#early = [];
-    for (const event of early) this.#sink.send(event);
+    for (const event of early) this.send(event);
   }
 
   /** Nobody has room for it. */
@@ -142,7 +142,7 @@ class LimitedExchange implements RequestSink {
     if (this.#sink !== null) {
       this.#sink.send(event);
       if (event.type === "abort") this.#over();
-    } else if (event.type === "abort") {
+    } else if (event.type === "abort" && this.#state === "waiting") {
       this.#state = "refused";
       this.#early = [];
       this.#limit.leave(this);

@@ -61,6 +61,26 @@ describe("a limit of requests", () => {
     expect(ids()).toEqual(["a", "b"]);
   });
 
+  it("has room again after an upgrade that the gateway refuses while the app begins it, and tells the app", () => {
+    const { ask, begun, ids } = setUp();
+    ask("a");
+    const refused = ask("b");
+    ask("c");
+    const abort: RequestEvent = { type: "abort", code: "UPGRADE_REFUSED" };
+    refused.answered.push = () => {
+      refused.sink.send(abort);
+      return 0;
+    };
+    const { push } = begun;
+    begun.push = (item: Begun) => {
+      if (item.id === "b") item.response.send({ type: "head", status: 101, block: "" });
+      return push.call(begun, item);
+    };
+    begun[0]!.response.send(END);
+    expect(ids()).toEqual(["a", "b", "c"]);
+    expect(begun[1]!.received).toEqual([abort]);
+  });
+
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   });
