@@ -54,6 +54,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([412, 416]);
 export async function sendFile(response: ServerResponse, path: string, options: SendFileOptions = {}): Promise<void> {
   const file = placeOf(path, options);
   await needFile(file, path);
+  if (response.closed) return;
   if (response.headersSent) throw new Error("sendFile: the head of the answer has been sent already");
   if (!response.hasHeader("Content-Type")) {
     response.setHeader("Content-Type", contentType(extname(file)) || "application/octet-stream");
@@ -105,6 +106,7 @@ function handOver(response: ServerResponse, file: string): boolean {
 
 async function stream(response: ServerResponse, file: string, path: string): Promise<void> {
   const { default: send } = await import("send");
+  if (response.closed) return;
   await new Promise<void>((done, reject) => {
     overOf(response).then(done, reject);
     const settings = { root: "/", dotfiles: "allow", index: false, cacheControl: false } as const;

@@ -1,8 +1,9 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { createServer } from "../../../src/library/create-server.ts";
 import type { ServerOptions } from "../../../src/library/options.ts";
@@ -83,6 +84,21 @@ describe("sendFile without a web server that is told", () => {
       res.end(JSON.stringify([error, error.name, res.hasHeader("Content-Type")]));
     });
     expect(await (await fetch(url)).json()).toEqual([{ name: "FileError", code, status: 404 }, "FileError", false]);
+  });
+
+  it("resolves where the client has left before it could begin", async () => {
+    let resolved = 0;
+    const leave = async (_req: unknown, res: ServerResponse): Promise<void> => {
+      const closed = once(res, "close");
+      res.socket!.destroy();
+      await closed;
+      await sendFile(res, "a.html", { root: root() });
+      resolved++;
+    };
+    await expect(fetch((await listen(leave)).url)).rejects.toThrow("fetch failed");
+    const told = createServer({ sendfile: "x-sendfile", sendfileRoot: root() }, leave);
+    await ask(await open(told)).catch(() => {});
+    await vi.waitFor(() => expect(resolved).toBe(2));
   });
 
   it("rejects for what only the app's author can get wrong", async () => {
