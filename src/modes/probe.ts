@@ -1,7 +1,8 @@
 /**
  * A dispatcher before another one: answers the probes of `propylon doctor` in place of the app, with what has arrived of
  * them. A probe is known by a token that the server's supervisor made shortly before and gave to nobody but whoever may
- * connect to its status socket; any other request, whatever it claims, is the app's.
+ * connect to its status socket; any other request, whatever it claims, is the app's. So is what a web server asks an
+ * authorizer, since a 200 of ours would let the client in.
  */
 import { createHash } from "node:crypto";
 
@@ -52,7 +53,7 @@ export class Probes implements Dispatcher {
   }
 
   dispatch(head: RequestHead, response: ResponseSink): RequestSink {
-    if (this.#expected.size === 0) return this.#next.dispatch(head, response);
+    if (this.#expected.size === 0 || head.role !== "responder") return this.#next.dispatch(head, response);
     // The token, then perhaps what the answer is to be like.
     const [token = "", how = ""] = (variable(head.params, HEADER) ?? "").split(" ");
     if (token === "" || !this.#expected.has(digest(token))) return this.#next.dispatch(head, response);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { Dispatcher, RequestHead, ResponseEvent } from "../../../src/exchange.ts";
+import type { Dispatcher, RequestHead, ResponseEvent, Role } from "../../../src/exchange.ts";
 import { PROBE_TIME, Probes } from "../../../src/modes/probe.ts";
 import type { ProbeReport } from "../../../src/report.ts";
 import { type Pair, paramsOf } from "../../support/params.ts";
@@ -32,13 +32,13 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 /** What is sent back for a request with that probe header, once its body has come. */
-function ask(header: string | null, body: readonly string[] = []): ResponseEvent[] {
+function ask(header: string | null, body: readonly string[] = [], role: Role = "responder"): ResponseEvent[] {
   const events: ResponseEvent[] = [];
   const pairs = header === null ? USUAL : [...USUAL, ["HTTP_X_PROPYLON_PROBE", header] as const];
   const head = {
     id: "1",
     protocol: "fastcgi",
-    role: "responder",
+    role,
     params: paramsOf(pairs),
     multiplexed: false,
   } as const;
@@ -77,6 +77,12 @@ describe("Probes", () => {
   ])("leaves a request with %s to the app", (_what, header) => {
     probes.expect(TOKEN);
     expect(ask(header)).toEqual([]);
+    expect(toApp.length).toBe(1);
+  });
+
+  it.each(["authorizer", "filter"] as const)("lets nobody in: what the role %s is asked for is the app's", (role) => {
+    probes.expect(TOKEN);
+    expect(ask(TOKEN, [], role)).toEqual([]);
     expect(toApp.length).toBe(1);
   });
 
