@@ -81,13 +81,11 @@ export class UpgradedExchange implements RequestSink, UpgradeHandle, ResponseOwn
       case "credit":
         this.socket.touch();
         return this.line.credit(event.bytes);
-      case "abort": {
+      case "abort":
         this.#gone = true;
-        const error = connectionReset(event.code);
-        // A web server that has left is no fault: without a listener it ends no process.
-        this.socket.destroy(this.socket.listenerCount("error") > 0 ? error : undefined);
+        // A web server that has left is no fault: it ends no process where nobody listens, or `pipe` alone.
+        this.socket.on("error", () => {}).destroy(connectionReset(event.code));
         return this.line.abandon();
-      }
       case "data":
       case "dataEnd":
     }

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -280,6 +281,19 @@ describe.each(["fastcgi", "scgi"] as const)("an upgrade over %s", (protocol) => 
     expect((await once(socket, "close"))[0]).toBe(1006);
     expect(await closed).toBe(1006);
     expect(server.counters).toMatchObject({ upgradeTimeouts: 1, brokenAnswers: 0 });
+  });
+
+  it("that is ended before its time ends no process of an app that pipes", async () => {
+    const closed = later<Error | null>();
+    const listener: Listener = (_request, socket) => {
+      socket.write(ACCEPT);
+      // What pipes listens for errors, and throws those that nobody else does.
+      socket.pipe(new PassThrough()).pipe(socket);
+      socket.once("close", () => closed.resolve(socket.errored));
+    };
+    const { port } = await setUp(protocol, listener, { upgradeIdleTimeout: 40 });
+    await upgrade(port);
+    expect(await closed.promise).toMatchObject({ code: "ECONNRESET" });
   });
 
   it("is not bound by the limits of requests and their bodies", async () => {
