@@ -313,6 +313,7 @@ function decodeText(bytes: Buffer, file: string): string {
 function whyNot(path: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EISDIR") return `${path} is a directory, expected a file`;
+  if (code === "EACCES") return `${path} may not be read by this user: run this as its owner, or let this user read it`;
   if (code !== "ENOENT") return `${path} cannot be read: ${message}`;
   const near = nearestFile(path);
   return `there is no file ${path}${near === undefined ? "" : `, did you mean ${near}?`}`;

@@ -64,7 +64,7 @@ export function systemdUnit(service: Service): string {
     "",
     "[Service]",
     ...SERVICE_TYPE,
-    "# The app is that user too.",
+    "# Whom the server and its app run as: who has to be able to read the file above, and to write where the app writes.",
     `User=${account(user, place)}`,
     ...(group === undefined ? [] : [`Group=${account(group, place)}`]),
     ...(socketGroup === undefined || socketGroup === (group ?? user)
