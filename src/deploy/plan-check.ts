@@ -7,7 +7,6 @@ import { groupId, userId } from "../gateway/accounts.ts";
 import { PeerGuard } from "../gateway/peers.ts";
 import { logPath } from "./access-log.ts";
 import type { Context } from "./context.ts";
-import { checkListener } from "./listen.ts";
 import { SERVER_OPTIONS } from "./options.ts";
 import type { GatewayPlan } from "./plan.ts";
 import { statusListen } from "./status-address.ts";
@@ -19,8 +18,6 @@ import { statusListen } from "./status-address.ts";
  */
 export function checkPlan(plan: GatewayPlan): void {
   const { listen, gateway, process } = plan.settings;
-  // Whether a descriptor is handed over shows when the server is started by whoever does that.
-  if (listen.fd === undefined) checkListener(plan.address);
   // What has no effect can do no harm.
   const supervised = plan.mode === "single" ? {} : process;
   void new PeerGuard(gateway.allowedClients ?? []);

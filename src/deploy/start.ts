@@ -10,6 +10,7 @@ import { create, nameOf } from "./create.ts";
 import { type DescribedApp, describeApp, describeNamedApp } from "./described-app.ts";
 import { type DescribedServer, type ServerChoice, describeServer } from "./described-server.ts";
 import type { GatewayWork } from "./gateway-work.ts";
+import { checkListener } from "./listen.ts";
 import { type RunningLogging, startLogging } from "./logging.ts";
 import { ROLES_WITH_APPS } from "./options.ts";
 import { type GatewayPlan, runAs } from "./plan.ts";
@@ -73,7 +74,11 @@ export async function check(file: string, options: StartOptions = {}): Promise<s
   const { server, app, recipe, surroundings } = configuration;
   const plan = planOf((await create(server, surroundings)) as StartServer | StartGateway, options);
   try {
-    if (plan !== null) checkPlan(plan);
+    if (plan !== null) {
+      // Whether a descriptor is handed over shows when the server is started by whoever does that.
+      if (plan.settings.listen.fd === undefined) checkListener(plan.address);
+      checkPlan(plan);
+    }
   } catch (error) {
     throw withPlace(error, server);
   }

@@ -41,8 +41,8 @@ export async function examine(
   findings.push(...reached);
   if (answers) findings.push(...checkStatus(known, told));
   findings.push(...checkServer(known), ...checkSurroundings(known, answers));
-  // Of a socket that is handed over to it only the server itself knows the address.
-  const isThere = answers || (known.target === null && told.report !== null);
+  // Of a socket that is handed over to it only the server itself knows the address, and one without a status tells nothing.
+  const isThere = answers || (known.target === null && told.failure === null);
   if (isThere) findings.push(...(await beyond(known)));
   else if (asked.url !== undefined) context.skip("the web server (nothing that it could ask answers)");
   if (over.aborted) context.skip(`all that comes after ${total / 1000} s (--timeout)`);

@@ -96,7 +96,8 @@ function notOurs(url: URL, answer: HttpAnswer, { context, direct, prober }: Besi
     return [found("FRONT_TIMEOUT", said, timeoutCure(context.patient))];
   }
   if (status === 500 || status === 502 || status === 503) return [lostServer(said, server, status, direct)];
-  if (!prober.recognises && status < 400) {
+  // An app that could not be asked without the web server may answer its root with 404 or the like.
+  if (!prober.recognises && (status < 400 || direct === null)) {
     context.skip("whether the web server's answer is the app's (a server with workers can tell)");
     return [];
   }

@@ -12,9 +12,10 @@ const TYPES: Readonly<Record<Exclude<Spoken, "http">, string>> = { fastcgi: "fcg
 
 /** @returns `answers`: there is somebody who speaks the right protocol */
 export async function checkReach(context: Context): Promise<{ findings: Finding[]; answers: boolean }> {
-  const { target, patient, bounds, signal, skip, report } = context;
+  const { target, patient, asked, bounds, signal, skip, report } = context;
   if (target === null) {
-    skip("the connection (the address is known to the running server alone)");
+    const otherwise = asked.url === undefined ? ": --url asks through the web server" : "";
+    skip(`the connection (the address is known to the running server alone${otherwise})`);
     return { findings: [], answers: false };
   }
   try {
@@ -73,7 +74,7 @@ function otherProtocol(target: Target, spoken: Spoken, { protocol, file }: Patie
   const other =
     spoken === "http"
       ? "is that another program's address?"
-      : `or is it "use = egg:propylon#${TYPES[spoken]}" that is meant?`;
+      : `or is it "use = package:propylon#${TYPES[spoken]}" that is meant?`;
   return found("PROTOCOL_OTHER", seen, `have the file, the server and the web server agree on one protocol (${other})`);
 }
 

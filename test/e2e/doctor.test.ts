@@ -665,5 +665,15 @@ describe("through a web server", () => {
     const examined = await examine(server.file, "--url", `${web.url}/`);
     expect(examined).toMatchObject({ code: 0, faults: [], hints: [] });
     expect(examined.skipped.join()).toContain("what arrives of a request");
+    const spawned = await describeOnly("");
+    const through = await examine(spawned, "--url", `${web.url}/`);
+    expect(through).toMatchObject({ code: 0, faults: [], hints: [] });
+    expect(through.skipped.join()).toContain("whether the web server's answer is the app's");
+  });
+
+  it("asks for the URL where the web server starts the app and has its socket", async () => {
+    const examined = await examine(await describeOnly(""));
+    expect(examined).toMatchObject({ code: 0, faults: [], hints: [] });
+    expect(examined.skipped).toEqual([expect.stringContaining("--url asks through the web server")]);
   });
 });
