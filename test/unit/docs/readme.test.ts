@@ -15,15 +15,19 @@ const blocks = [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(({ 1: langua
   return { language: language!, code: code!, from };
 });
 
-/** The rows of the table under "Limits": option, default, what is seen, counter. */
-const limits = [...readme.matchAll(/^\| `(\w+)` +\| (\S+) +\| .* \| (\S+) +\|$/gm)].map((row) => row.slice(1, 4));
+/** The rows of the table of limits: option, default, what is seen, counter. */
+const limits = [...read("docs/limits.md").matchAll(/^\| `(\w+)` +\| (\S+) +\| .* \| (\S+) +\|$/gm)].map((row) =>
+  row.slice(1, 4),
+);
 
 describe("README.md", () => {
   it("shows no configuration but that of the examples", () => {
     const configurations = blocks.filter(({ language }) => !["js", "ts", "sh", "diff"].includes(language));
     for (const { from, code } of configurations) expect(from, code).toBeDefined();
   });
+});
 
+describe("docs/limits.md", () => {
   it.each(limits)("says of %s the default and the counter that it has", (key, value, counter) => {
     const option = SERVER_OPTIONS.find((option) => option.key === key);
     const row = new RegExp(`^\\| \`${key}\`[^|]*\\|[^|]*\\| (\\S*) +\\|`, "m").exec(read("docs/options.md"));
@@ -32,7 +36,7 @@ describe("README.md", () => {
     expect(counter === "-" || counter.slice(1, -1) in createCounters(), counter).toBe(true);
   });
 
-  it("has a limit for every timeout and size of the gateway", () => {
+  it("has a row for every timeout and size of the gateway", () => {
     const named = limits.map(([key]) => key);
     for (const { scope, kind, key } of SERVER_OPTIONS) {
       if (scope === "gateway" && (kind === "ms" || kind === "bytes")) expect(named).toContain(key);
