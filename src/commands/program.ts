@@ -205,7 +205,7 @@ export function createProgram(): Command {
     .option("-v, --verbose", "say more, and show the stack of errors")
     .addHelpText(
       "after",
-      `${EXIT_CODES}\n\nExample:\n  propylon serve wiki.ini\n  propylon serve wiki.ini start\n  propylon serve wiki.ini --server-name dev port=8080`,
+      `${EXIT_CODES}\n\nExamples:\n  propylon serve wiki.ini\n  propylon serve wiki.ini start\n  propylon serve wiki.ini --server-name dev port=8080`,
     )
     .action(async (file: string, first: string | undefined, rest: string[], flags: ServeFlags) => {
       await (await import("./serve.ts")).serve(file, first === undefined ? rest : [first, ...rest], flags);

@@ -37,6 +37,8 @@ export interface WebConfigFlags {
 
 const WRITERS = { apache: apacheConfig, lighttpd: lighttpdConfig, nginx: nginxConfig, caddy: caddyConfig } as const;
 const KINDS = [...Object.keys(WRITERS), "systemd"];
+/** Web servers that have examples and nothing more. */
+const TO_COPY: readonly string[] = ["h2o", "haproxy"];
 
 /** Debian's, of all four. */
 const USUAL_ROOT = "/var/www/html";
@@ -55,6 +57,9 @@ export async function webConfig(
 ): Promise<void> {
   const { verbose = false } = flags;
   try {
+    if (TO_COPY.includes(kind)) {
+      throw new UsageError(`nothing is printed for ${kind}: examples/${kind} has configurations to copy`);
+    }
     if (!KINDS.includes(kind)) {
       throw new UsageError(`"${kind}" is none of ${KINDS.join(", ")}${didYouMean(kind, KINDS)}`);
     }

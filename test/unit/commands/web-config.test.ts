@@ -42,6 +42,7 @@ describe("propylon web-config", () => {
   it.for<readonly [string, string, WebConfigFlags, string]>([
     ["iis", FCGI, {}, '"iis" is none of apache, lighttpd, nginx, caddy, systemd'],
     ["ngnix", FCGI, {}, ', did you mean "nginx"?'],
+    ["haproxy", FCGI, {}, "nothing is printed for haproxy: examples/haproxy has configurations to copy"],
     ["systemd", FCGI, { hostName: "x" }, "--host-name is for web servers, and not for systemd"],
     ["nginx", FCGI, { user: "x" }, "--user is for systemd, and not for nginx"],
     ["nginx", AJP, {}, "CONFIG_NOT_SUPPORTED"],
