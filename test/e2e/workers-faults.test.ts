@@ -2,24 +2,12 @@
 import { afterAll, describe, expect, it } from "vitest";
 
 import { BusyConnections } from "../support/busy-connections.ts";
-import { type Mode, type Protocol, SupervisedServer, sleep, until } from "../support/supervised.ts";
+import { type Mode, type Protocol, type SupervisedServer, sleep, startFor, until } from "../support/supervised.ts";
 
 const WORKERS = 4;
 const POOL = { pm: "static", maxChildren: WORKERS, maxThreads: WORKERS, concurrency: 16 };
 /** Detection is tested with a limit that a busy machine does not reach by itself. */
 const STALL = { stall_timeout: "2s", slowlog_timeout: "500ms" };
-
-type Finished = (stop: () => Promise<void>) => void;
-
-/** It is stopped when its test is over: most of each test is waiting, which some do side by side. */
-async function start(
-  serving: Parameters<typeof SupervisedServer.start>[0],
-  onTestFinished: Finished,
-): Promise<SupervisedServer> {
-  const server = await SupervisedServer.start(serving);
-  onTestFinished(async () => void (await server.stop()));
-  return server;
-}
 
 interface Fault {
   readonly name: string;
@@ -77,7 +65,7 @@ describe("with 16 busy connections, a worker", () => {
   it.concurrent.for(cases)(
     "over %s in %s mode that %s takes only its own requests",
     async ([protocol, mode, name, fault, outcome], { onTestFinished }) => {
-      const culprit = await start({ mode, protocol, server: { ...POOL, ...fault.options } }, onTestFinished);
+      const culprit = await startFor({ mode, protocol, server: { ...POOL, ...fault.options } }, onTestFinished);
       const others = new BusyConnections(culprit.target, protocol);
       onTestFinished(async () => await others.stop());
       table.push({ fault: name, mode, protocol, ...(await harm(culprit, others, { mode, fault, outcome })) });
@@ -145,7 +133,7 @@ describe.concurrent("threads that cannot be ended", () => {
   it("are counted, and at max_zombies the gateway process is replaced, without a closed connection more", async ({
     onTestFinished,
   }) => {
-    const server = await start(
+    const server = await startFor(
       {
         mode: "thread",
         protocol: "scgi",
@@ -178,7 +166,7 @@ describe.concurrent("threads that cannot be ended", () => {
 describe.concurrent("a thread", () => {
   it("that was blocked for a while is given what waited for it", async ({ onTestFinished }) => {
     const pool = { pm: "static", maxThreads: 1, concurrency: 8, queue_timeout: "5s" };
-    const server = await start({ mode: "thread", server: pool }, onTestFinished);
+    const server = await startFor({ mode: "thread", server: pool }, onTestFinished);
     const blocked = server.ask("/work?n=900");
     await sleep(450);
     const begun = Date.now();
@@ -189,7 +177,7 @@ describe.concurrent("a thread", () => {
 
   it("that blocks gives back an upload that it has not begun with", async ({ onTestFinished }) => {
     const pool = { pm: "static", maxThreads: 1, concurrency: 8, stall_timeout: "1s", slowlog_timeout: 0 };
-    const server = await start({ mode: "thread", server: pool }, onTestFinished);
+    const server = await startFor({ mode: "thread", server: pool }, onTestFinished);
     const culprit = server.ask("/loop");
     const upload = server.ask("/upload", { method: "POST", body: Buffer.alloc(10_000, "u") });
     expect((await culprit).status).toBe(504);
@@ -199,7 +187,7 @@ describe.concurrent("a thread", () => {
   it.for(PROTOCOLS)(
     "over %s ends at once although an app has left bodies unread",
     async (protocol, { onTestFinished }) => {
-      const server = await start(
+      const server = await startFor(
         { mode: "thread", protocol, server: { ...POOL, graceful_timeout: "15s" } },
         onTestFinished,
       );
@@ -215,14 +203,14 @@ describe.concurrent("a thread", () => {
 
   it("is there although the pool is ondemand, where no request may wait for one", async ({ onTestFinished }) => {
     const pool = { pm: "ondemand", queue_limit: 0, idle_timeout: "1s", maxThreads: 2 };
-    const server = await start({ mode: "thread", server: pool }, onTestFinished);
+    const server = await startFor({ mode: "thread", server: pool }, onTestFinished);
     expect((await server.ask("/wait?n=1")).status).toBe(200);
     await sleep(2500);
     expect((await server.ask("/wait?n=1")).status).toBe(200);
   });
 
   it("tells what an app throws after its answer", async ({ onTestFinished }) => {
-    const server = await start({ mode: "thread", server: POOL }, onTestFinished);
+    const server = await startFor({ mode: "thread", server: POOL }, onTestFinished);
     expect(await server.ask("/throw-after-answer")).toEqual({ status: 200, body: "answered\n" });
     await server.said(/thrown after the answer/);
     expect((await server.who()).version).toBe("0");
@@ -232,7 +220,7 @@ describe.concurrent("a thread", () => {
 describe.concurrent("a process with concurrency", () => {
   it("lets the others wait, and answers 503 where no more may", async ({ onTestFinished }) => {
     const pool = { pm: "static", maxChildren: 1, concurrency: 1, queue_limit: 1 };
-    const server = await start({ mode: "fork", server: pool }, onTestFinished);
+    const server = await startFor({ mode: "fork", server: pool }, onTestFinished);
     const begun = Date.now();
     const replies = await Promise.all([1, 2, 3].map(async () => await server.ask("/wait?n=400")));
     expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 503]);
@@ -249,7 +237,7 @@ describe.concurrent("workers that die soon after they were ready", () => {
     "in %s mode are started again with a delay that grows",
     async (mode, { onTestFinished }) => {
       const pool = { pm: "static", maxChildren: 1, maxThreads: 1 };
-      const server = await start({ mode, server: pool, app: { fail_after: 300 } }, onTestFinished);
+      const server = await startFor({ mode, server: pool, app: { fail_after: 300 } }, onTestFinished);
       await sleep(6000);
       const deaths = server.output.match(/uncaughtException( in|:)/g)?.length ?? 0;
       expect(deaths).toBeGreaterThan(1);
@@ -262,7 +250,7 @@ describe.concurrent("an app", () => {
   it("in the forking mode that sends the supervisor messages of its own is not heard, and nothing comes of it", async ({
     onTestFinished,
   }) => {
-    const server = await start({ mode: "fork", server: POOL }, onTestFinished);
+    const server = await startFor({ mode: "fork", server: POOL }, onTestFinished);
     const before = await server.children();
     expect(await server.ask("/babble")).toEqual({ status: 200, body: "babbled\n" });
     await server.said(/messages that are not propylon's/);
@@ -273,7 +261,7 @@ describe.concurrent("an app", () => {
   });
 
   it("has no such channel in a thread", async ({ onTestFinished }) => {
-    const server = await start({ mode: "thread", server: POOL }, onTestFinished);
+    const server = await startFor({ mode: "thread", server: POOL }, onTestFinished);
     expect((await server.ask("/babble")).status).toBe(500);
     await server.said(/process\.send is not a function/);
   });

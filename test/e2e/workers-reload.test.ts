@@ -7,7 +7,15 @@ import { afterAll, describe, expect, it } from "vitest";
 import { BusyConnections } from "../support/busy-connections.ts";
 import { type Front, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
 import { HttpLoad } from "../support/http-load.ts";
-import { type Mode, type Protocol, SupervisedServer, sleep, until } from "../support/supervised.ts";
+import {
+  type Finished,
+  type Mode,
+  type Protocol,
+  type SupervisedServer,
+  sleep,
+  startFor,
+  until,
+} from "../support/supervised.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const MODES: readonly Mode[] = ["thread", "fork"];
@@ -16,24 +24,12 @@ const both = MODES.flatMap((mode) => PROTOCOLS.map((protocol): [Mode, Protocol] 
 /** GETs that take a while, downloads, and POSTs, which no front sends twice. */
 const PATHS = ["/wait?n=5", "/download?n=100000", "/upload"];
 
-type Finished = (stop: () => Promise<void>) => void;
-
-/** It is stopped when its test is over; many of the tests mostly wait, and do so side by side. */
-async function start(
-  serving: Parameters<typeof SupervisedServer.start>[0],
-  onTestFinished: Finished,
-): Promise<SupervisedServer> {
-  const server = await SupervisedServer.start(serving);
-  onTestFinished(async () => void (await server.stop()));
-  return server;
-}
-
 describe.concurrent("a reload", () => {
   it.for(both)(
     "in %s mode over %s, twenty times under load, fails no request",
     { timeout: 120_000 },
     async ([mode, protocol], { onTestFinished }) => {
-      const server = await start(
+      const server = await startFor(
         {
           ...{ mode, protocol, transport: protocol === "scgi" ? "tcp" : "unix" },
           // Kept connections are never silent here, and stay with the process that has them until then.
@@ -62,7 +58,7 @@ describe.concurrent("a reload", () => {
   it.for(MODES)(
     "in %s mode that cannot load the app leaves the old one serving and says why",
     async (mode, { onTestFinished }) => {
-      const server = await start({ mode, app: { version: 1 } }, onTestFinished);
+      const server = await startFor({ mode, app: { version: 1 } }, onTestFinished);
       await server.configure({ app: { version: 2, fail: "on purpose" } });
       const from = server.output.length;
       await server.reload();
@@ -77,7 +73,7 @@ describe.concurrent("a reload", () => {
   it.for(MODES)(
     "in %s mode of a broken configuration leaves the old one serving and names file and line",
     async (mode, { onTestFinished }) => {
-      const server = await start({ mode, app: { version: 1 } }, onTestFinished);
+      const server = await startFor({ mode, app: { version: 1 } }, onTestFinished);
       await server.configure({ server: { max_body_byte: 7 } });
       const from = server.output.length;
       await server.reload();
@@ -87,7 +83,7 @@ describe.concurrent("a reload", () => {
   );
 
   it.for(MODES)("in %s mode changes to another address", async (mode, { onTestFinished }) => {
-    const server = await start({ mode }, onTestFinished);
+    const server = await startFor({ mode }, onTestFinished);
     const path = join(server.directory, "other.sock");
     await server.configure({ socket: path });
     await server.reload();
@@ -99,7 +95,7 @@ describe.concurrent("a reload", () => {
   it.for(MODES)(
     "in %s mode to another backlog and other rights goes on with the socket, and says so",
     async (mode, { onTestFinished }) => {
-      const server = await start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } }, onTestFinished);
+      const server = await startFor({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } }, onTestFinished);
       await server.configure({ server: { backlog: 7, socket_group: 0 }, app: { version: 1 } });
       const from = server.output.length;
       await server.reload();
@@ -111,7 +107,7 @@ describe.concurrent("a reload", () => {
   it("there and back again serves at the first address, though a request of the first is still in hand", async ({
     onTestFinished,
   }) => {
-    const server = await start({ mode: "fork", server: { pm: "static", maxChildren: 1 } }, onTestFinished);
+    const server = await startFor({ mode: "fork", server: { pm: "static", maxChildren: 1 } }, onTestFinished);
     const slow = server.ask("/wait?n=3000");
     await sleep(200);
     await server.configure({ socket: join(server.directory, "other.sock") });
@@ -124,7 +120,7 @@ describe.concurrent("a reload", () => {
   });
 
   it("asked for many times at once happens once more after the one that is under way", async ({ onTestFinished }) => {
-    const server = await start({ mode: "fork", server: { pm: "static", maxChildren: 1 } }, onTestFinished);
+    const server = await startFor({ mode: "fork", server: { pm: "static", maxChildren: 1 } }, onTestFinished);
     server.signal("SIGHUP");
     await sleep(50);
     for (let i = 0; i < 6; i++) {
@@ -142,7 +138,7 @@ describe("recycling", () => {
     "in %s mode over %s after maxRequests fails no request",
     { timeout: 60_000 },
     async ([mode, protocol], { onTestFinished }) => {
-      const server = await start(
+      const server = await startFor(
         {
           ...{ mode, protocol },
           server: { pm: "static", maxThreads: 2, maxChildren: 2, maxRequests: 150 },
@@ -195,7 +191,7 @@ describe("behind nginx, lighttpd and Apache at a time,", () => {
   ): Promise<void> {
     const access = { access_log: "%(here)s/access.log" };
     const workers = { pm: "static", maxThreads: 2, maxChildren: 2 };
-    const server = await start({ mode, transport, server: { ...workers, ...pool, ...access } }, onTestFinished);
+    const server = await startFor({ mode, transport, server: { ...workers, ...pool, ...access } }, onTestFinished);
     const { target, directory } = server;
     const values = "path" in target ? { SOCKET: target.path } : { BACKEND_PORT: target.port };
     const fronts = new Map<ServerName, Front>();
@@ -260,7 +256,7 @@ describe.concurrent("signals", () => {
     "%s while it starts does no harm",
     async (signal, { onTestFinished }) => {
       const whenBound = (early: SupervisedServer): void => early.signal(signal);
-      const server = await start({ mode: "fork", app: { slow: 1500 }, whenBound }, onTestFinished);
+      const server = await startFor({ mode: "fork", app: { slow: 1500 }, whenBound }, onTestFinished);
       expect(server.output).toContain("Serving ");
       expect(server.output).not.toContain("Debugger listening");
       expect((await server.who()).version).toBe("0");
@@ -268,7 +264,7 @@ describe.concurrent("signals", () => {
   );
 
   it.for(MODES)("SIGTERM while it starts in %s mode ends it and leaves no socket", async (mode, { onTestFinished }) => {
-    const server = await start(
+    const server = await startFor(
       {
         mode,
         app: { slow: 3000 },
@@ -281,7 +277,7 @@ describe.concurrent("signals", () => {
   });
 
   it.for(MODES)("SIGTERM in %s mode lets what is in hand finish, and ends with 0", async (mode, { onTestFinished }) => {
-    const server = await start({ mode }, onTestFinished);
+    const server = await startFor({ mode }, onTestFinished);
     const slow = server.ask("/wait?n=1500");
     await sleep(300);
     const { directory } = server;
@@ -296,7 +292,7 @@ describe.concurrent("signals", () => {
     onTestFinished,
   }) => {
     const pool = { pm: "static", maxChildren: 1, graceful_timeout: "20s" };
-    const server = await start({ mode: "fork", server: pool }, onTestFinished);
+    const server = await startFor({ mode: "fork", server: pool }, onTestFinished);
     const busy = new BusyConnections(server.target, "fastcgi", { count: 4 });
     await until(
       () => busy.answered > 20,
@@ -312,7 +308,7 @@ describe.concurrent("signals", () => {
   });
 
   it.for(MODES)("a second SIGTERM in %s mode ends everything at once", async (mode, { onTestFinished }) => {
-    const server = await start({ mode }, onTestFinished);
+    const server = await startFor({ mode }, onTestFinished);
     const slow = server.try("/wait?n=20000");
     await sleep(300);
     const children = await server.children();
@@ -327,7 +323,7 @@ describe.concurrent("signals", () => {
   });
 
   it.for(MODES)("SIGTTIN and SIGTTOU in %s mode make one worker more or less", async (mode, { onTestFinished }) => {
-    const server = await start({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } }, onTestFinished);
+    const server = await startFor({ mode, server: { pm: "static", maxThreads: 1, maxChildren: 1 } }, onTestFinished);
     const workers = async (): Promise<number> => {
       const seen = new Set<string>();
       const replies = await Promise.all(Array.from({ length: 24 }, async () => await server.try("/wait?n=30")));
@@ -350,14 +346,14 @@ describe.concurrent("signals", () => {
 
 describe.concurrent("a directory", () => {
   it.for(["with two  spaces ", "été "])("called %s may have the socket in it", async (prefix, { onTestFinished }) => {
-    const server = await start({ mode: "fork", prefix }, onTestFinished);
+    const server = await startFor({ mode: "fork", prefix }, onTestFinished);
     expect((await server.who()).version).toBe("0");
   });
 });
 
 describe.concurrent("an app that fails to load", () => {
   it.for(MODES)("in %s mode ends serve with its error and is not started again", async (mode, { onTestFinished }) => {
-    const server = await start({ mode, app: { fail: "at once" } }, onTestFinished);
+    const server = await startFor({ mode, app: { fail: "at once" } }, onTestFinished);
     expect(server.output).toContain("told to fail: at once");
     expect(server.process.exitCode).toBe(1);
     expect(await readdir(server.directory)).not.toContain("app.sock");
@@ -368,7 +364,7 @@ describe.concurrent("killing", () => {
   it.for(MODES)(
     "the supervisor of the %s mode ends its workers, once they have answered",
     async (mode, { onTestFinished }) => {
-      const server = await start({ mode }, onTestFinished);
+      const server = await startFor({ mode }, onTestFinished);
       const children = await server.children();
       const slow = server.ask("/wait?n=1000");
       await sleep(300);
@@ -384,7 +380,7 @@ describe.concurrent("killing", () => {
 
 describe.concurrent("a process that is blocked", () => {
   it("goes after stall_timeout although its supervisor was killed", async ({ onTestFinished }) => {
-    const server = await start(
+    const server = await startFor(
       {
         mode: "fork",
         server: { pm: "static", maxChildren: 1, stall_timeout: "3s", slowlog_timeout: 0 },

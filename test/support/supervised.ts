@@ -229,6 +229,16 @@ export function variables(path: string, method = "GET", length = 0): [string, st
   ];
 }
 
+/** What a test does when it is over. */
+export type Finished = (stop: () => Promise<void>) => void;
+
+/** A server for one test: many of them mostly wait, and do so side by side. */
+export async function startFor(serving: Serving, onTestFinished: Finished): Promise<SupervisedServer> {
+  const server = await SupervisedServer.start(serving);
+  onTestFinished(async () => void (await server.stop()));
+  return server;
+}
+
 export async function until(condition: () => unknown, what: () => string, limit = 20_000): Promise<void> {
   const end = Date.now() + limit;
   while (!(await condition())) {
