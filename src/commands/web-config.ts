@@ -38,7 +38,7 @@ export interface WebConfigFlags {
 const WRITERS = { apache: apacheConfig, lighttpd: lighttpdConfig, nginx: nginxConfig, caddy: caddyConfig } as const;
 const KINDS = [...Object.keys(WRITERS), "systemd"];
 /** Web servers that have examples and nothing more. */
-const TO_COPY: readonly string[] = ["h2o", "haproxy"];
+const TO_COPY: ReadonlySet<string> = new Set(["h2o", "haproxy"]);
 
 /** Debian's, of all four. */
 const USUAL_ROOT = "/var/www/html";
@@ -57,7 +57,7 @@ export async function webConfig(
 ): Promise<void> {
   const { verbose = false } = flags;
   try {
-    if (TO_COPY.includes(kind)) {
+    if (TO_COPY.has(kind)) {
       throw new UsageError(`nothing is printed for ${kind}: examples/${kind} has configurations to copy`);
     }
     if (!KINDS.includes(kind)) {

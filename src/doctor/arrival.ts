@@ -72,7 +72,10 @@ function host(url: URL, { HTTP_HOST: arrived }: Readonly<Record<string, string>>
     arrived === undefined
       ? "the Host header does not arrive"
       : `Host arrives as "${arrived.slice(0, SHOWN)}", and "${url.host}" was sent`;
-  const cure = "have the proxy keep it (ProxyPreserveHost On, proxy_set_header Host $host)";
+  const cure =
+    arrived === url.hostname
+      ? "have the web server pass the port on (nginx: HTTP_HOST is $host, without it, in Debian's fastcgi_params; write the parameters out)"
+      : "have the proxy keep it (Apache: ProxyPreserveHost On; nginx: proxy_set_header Host $http_host)";
   return [found("FRONT_HOST_CHANGED", seen, cure)];
 }
 
