@@ -95,7 +95,8 @@ function notOurs(url: URL, answer: HttpAnswer, { context, direct, prober }: Besi
   if (status === 504) {
     return [found("FRONT_TIMEOUT", said, timeoutCure(context.patient))];
   }
-  if (status === 500 || status === 502 || status === 503) return [lostServer(said, server, status, direct)];
+  if (status === 500 || status === 502 || status === 503)
+    return [lostServer(said, server, status, { context, direct })];
   // An app that could not be asked without the web server may answer its root with 404 or the like.
   if (!prober.recognises && (status < 400 || direct === null)) {
     context.skip("whether the web server's answer is the app's (a server with workers can tell)");
@@ -121,7 +122,16 @@ const MEANINGS: readonly (readonly [server: RegExp, status: number, meaning: str
   [/^Caddy/i, 502, "it cannot connect, or was answered in another protocol"],
 ];
 
-function lostServer(said: string, server: string, status: number, direct: DirectAnswer | null): Finding {
+function lostServer(
+  said: string,
+  server: string,
+  status: number,
+  { context, direct }: Pick<Beside, "context" | "direct">,
+): Finding {
+  if ("fd" in context.patient.address) {
+    const cure = "see the error log of the web server, or of whoever starts the server: it has what the app fails with";
+    return found("FRONT_LOST_SERVER", said, cure);
+  }
   const meaning = MEANINGS.find(([name, code]) => code === status && name.test(server))?.[2];
   const well = direct === null ? "" : `, while the app answers ${direct.status} without it`;
   const seen = `${said}${well}${meaning === undefined ? "" : `: ${meaning}`}`;
