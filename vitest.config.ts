@@ -1,14 +1,14 @@
 import { defineConfig } from "vitest/config";
 
 /** Whole servers with their workers: these tests load the machine, and measure time. */
-const WORKERS = ["test/e2e/workers-{reload,faults}.test.ts", "test/e2e/status.test.ts"] as const;
+const WORKERS = ["test/e2e/workers-{reload,faults}.test.ts", "test/e2e/{several-hosts,status}.test.ts"] as const;
 
 /** Most of their time is waiting: for what happens after half a minute, for time limits, for what must not happen. */
-const WAITING = ["test/e2e/{after-response,workers-endurance,several-hosts,log,slow-log,systemd}.test.ts"] as const;
+const WAITING = ["test/e2e/{after-response,workers-endurance,log,slow-log,systemd}.test.ts"] as const;
 
 /** Whole lives of apps by way of the command line, with npm: they start many processes one after the other. */
 const COMMANDS = [
-  "test/e2e/{background,create,doctor,examples,install,package,pid-file,privileges,reload-dev,request,site}.test.ts",
+  "test/e2e/{background,browser,create,doctor,examples,install,package,pid-file,privileges,reload-dev,request,site}.test.ts",
 ] as const;
 
 export default defineConfig({

@@ -56,12 +56,11 @@ try {
     ...(coreOnly ? [] : [async () => await vitest("waiting", process.execPath, "waiting", E2E_TIMEOUT)]),
     async () => await vitest("core", process.execPath, "core", CORE_TIMEOUT),
     ...(allNodes && !coreOnly ? OTHER_NODES : []).map((major) => async () => await coreOn(major)),
+    ...(coreOnly ? [] : ["e2e", "commands"]).map(
+      (project) => async () => await vitest(project, process.execPath, project, E2E_TIMEOUT),
+    ),
   ]);
   if (!coreOnly) {
-    await inLanes(2, [
-      async () => await vitest("e2e", process.execPath, "e2e", E2E_TIMEOUT),
-      async () => await vitest("commands", process.execPath, "commands", E2E_TIMEOUT),
-    ]);
     checkMatrix(complete);
     // They watch the clock, and load the machine by themselves.
     await vitest("workers", process.execPath, "workers", E2E_TIMEOUT);

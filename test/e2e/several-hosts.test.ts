@@ -138,11 +138,17 @@ describe.skipIf(!HAS_NETWORK)("an app on two hosts", () => {
         await site.answersFrom(first);
       };
       expect(await site.during("nothing", async () => await site.answersFrom(first, second))).toEqual([]);
-      expect(await site.during("stop of one", async () => await site.stop(first))).toEqual([]);
+      // A web server that keeps connections may send a POST on one in the moment in which its last answer comes.
+      const missed = await site.during("stop of one", async () => await site.stop(first));
+      expect(missed.length).toBeLessThanOrEqual(name === "apache" ? 0 : 1);
       expect(await site.during("start of it", backAgain)).toEqual([]);
       expect(await site.during("reload of the other", async () => await site.reload(second))).toEqual([]);
-      // What it had in hand is lost, and what was sent to it before that was noticed.
-      const lost = await site.during("kill -9 of one", async () => await site.kill(first));
+      // What it had in hand is lost, and what was sent to it before that was noticed. Apache tells a client of an answer
+      // that has broken off when its KeepAliveTimeout is over.
+      const lost = await site.during("kill -9 of one", async () => {
+        await site.kill(first);
+        await sleep(6000);
+      });
       expect(lost.length).toBeLessThanOrEqual(2 * CONNECTIONS);
       expect(await site.during("nothing, one is dead", async () => await sleep(500))).toEqual([]);
       expect(await site.during("start of it", backAgain)).toEqual([]);
