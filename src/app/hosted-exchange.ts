@@ -12,7 +12,7 @@ import { createRequest } from "./request.ts";
 import { ResponseLine, type ResponseOwner } from "./response-line.ts";
 import { announceDrain, createResponse } from "./response.ts";
 import { sendfileField } from "./sendfile-front.ts";
-import { asError, isForClient, textOf } from "./thrown.ts";
+import { asError, isForClient, isThenable, textOf } from "./thrown.ts";
 
 export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwner {
   readonly head: RequestHead;
@@ -56,7 +56,7 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
       this.request = createRequest(options.IncomingMessage, this.socket, this.head.params, options.mount, options);
       this.response = createResponse(options.ServerResponse, this.request, this.socket);
       const result: unknown = this.#host.call(this.request, this.response, this);
-      if (isPromise(result)) result.then(undefined, (error: unknown) => this.appFailed(error));
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.appFailed(error));
     } catch (error) {
       this.appFailed(error);
     }
@@ -367,8 +367,4 @@ function answered(exchange: HostedExchange): void {
 
 function closeWith(exchange: HostedExchange, error: Error | null): void {
   exchange.close(error);
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

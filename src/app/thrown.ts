@@ -9,6 +9,11 @@ export function asError(thrown: unknown): Error {
   return new Error(`the app threw ${shown(thrown)}`, { cause: thrown });
 }
 
+/** What an app has returned is a promise, of whatever kind, and may reject. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
 /** Stack and message, or as much of it as there is. */
 export function textOf(error: Error): string {
   try {

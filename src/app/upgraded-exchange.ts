@@ -8,7 +8,7 @@ import { connectionReset } from "./connection-reset.ts";
 import type { UpgradeHost } from "./handler.ts";
 import { createRequest } from "./request.ts";
 import { ResponseLine, type ResponseOwner } from "./response-line.ts";
-import { asError, isForClient, textOf } from "./thrown.ts";
+import { asError, isForClient, isThenable, textOf } from "./thrown.ts";
 import { type UpgradeHandle, UpgradeSocket } from "./upgrade-socket.ts";
 
 const HEAD_END = "\r\n\r\n";
@@ -51,7 +51,7 @@ export class UpgradedExchange implements RequestSink, UpgradeHandle, ResponseOwn
       Object.assign(request, { upgrade: true, complete: true });
       request.push(null);
       const result: unknown = this.#host.callUpgrade(request, this.socket, NOTHING, this);
-      if (result instanceof Promise) result.catch((error: unknown) => this.appFailed(error));
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.appFailed(error));
     } catch (error) {
       this.appFailed(error);
     }
