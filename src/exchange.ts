@@ -68,7 +68,8 @@ export type RequestEvent =
 /** From the app to the web server. */
 export type ResponseEvent =
   /**
-   * The head, once: a finished CGI header block in latin1, `Status` line first, blank line last (RFC 3875 6.2).
+   * A finished CGI header block in latin1, `Status` line first, blank line last (RFC 3875 6.2). The head, once; before it
+   * any number of interim ones (1xx, but for a 101), where the web server passes them on.
    */
   | { readonly type: "head"; readonly status: number; readonly block: string }
   /** Body bytes. The sender does not touch `chunk` again. */

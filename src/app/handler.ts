@@ -21,6 +21,8 @@ export interface HostingOptions extends HeaderOptions {
   debug: boolean;
   /** Bytes; a larger response head is answered 500. */
   readonly maxResponseHeader: number;
+  /** The web server passes interim heads on; else they are dropped. */
+  readonly earlyHints: boolean;
   /** What the web server sends by itself. Default: nothing. */
   readonly sendfile?: SendfileFront | undefined;
   readonly log: Logger;

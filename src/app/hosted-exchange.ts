@@ -144,6 +144,10 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   get headOnly(): boolean {
     return this.request?.method === "HEAD";
   }
+  /** A client of HTTP/1.0 knows no status of 1xx (RFC 9110 section 15.2). */
+  get earlyHints(): boolean {
+    return this.#host.options.earlyHints && variable(this.head.params, "SERVER_PROTOCOL") !== "HTTP/1.0";
+  }
 
   // The app's side: ExchangeHandle.
 

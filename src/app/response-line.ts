@@ -5,7 +5,7 @@
  * checks are node's. What is left is CGI's: another first line, no connection framing, a body held to its length.
  */
 import { errorAnswer } from "../cgi/error-page.ts";
-import { cgiResponseHead } from "../cgi/response-head.ts";
+import { cgiResponseHead, isInterim } from "../cgi/response-head.ts";
 import { ResponseError } from "../errors.ts";
 import type { ResponseSink } from "../exchange.ts";
 
@@ -21,6 +21,8 @@ export interface ResponseOwner {
   readonly headOnly: boolean;
   /** The request's connection can be upgraded: 101 is an answer. Default false. */
   readonly upgrade?: boolean;
+  /** The web server passes interim heads on, and the client understands them. Default false. */
+  readonly earlyHints?: boolean;
   /** Hears of heads and bodies that cannot be sent as they are, and of warnings. */
   report(problem: Error | string): void;
 }
@@ -29,6 +31,8 @@ export class ResponseLine {
   readonly #sink: ResponseSink;
   readonly #owner: ResponseOwner;
   #headSent = false;
+  /** Bytes of interim heads that may still be sent; null after one that was too many. */
+  #interimRoom: number | null;
   #over = false;
   /** Body bytes that Content-Length still allows; Infinity without one. */
   #room = Number.POSITIVE_INFINITY;
@@ -40,6 +44,7 @@ export class ResponseLine {
   constructor(sink: ResponseSink, owner: ResponseOwner) {
     this.#sink = sink;
     this.#owner = owner;
+    this.#interimRoom = owner.maxResponseHeader;
   }
 
   get headSent(): boolean {
@@ -126,7 +131,7 @@ export class ResponseLine {
     callEach(waiting.slice(0, done));
   }
 
-  /** Sends the head that `data` begins with and returns the rest. Informational heads are dropped: no front relays them. */
+  /** Sends the head that `data` begins with, with interim ones before it, and returns the rest. */
   #takeHead(data: string | Uint8Array, encoding: BufferEncoding | null | undefined): string | Uint8Array {
     // Node gives the head as text, alone or before the first chunk; only a hand-written answer comes as bytes.
     const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
@@ -135,7 +140,10 @@ export class ResponseLine {
     try {
       const head = cgiResponseHead(text, this.#owner, textEncoding);
       const rest = typeof data === "string" ? data.slice(head.length) : data.subarray(head.length);
-      if (head.block === "") return rest.length === 0 ? "" : this.#takeHead(rest, encoding);
+      if (isInterim(head.status)) {
+        this.#sendInterim(head.status, head.block);
+        return rest.length === 0 ? "" : this.#takeHead(rest, encoding);
+      }
       for (const warning of head.warnings) this.#owner.report(warning);
       this.#headSent = true;
       const bodyless = this.#owner.headOnly || head.status === 204 || head.status === 304;
@@ -147,6 +155,17 @@ export class ResponseLine {
       this.fail(error as Error);
       return "";
     }
+  }
+
+  /** All of an answer's together are bounded as its head is: nobody tells the app when they have left. */
+  #sendInterim(status: number, block: string): void {
+    if (block === "" || this.#interimRoom === null) return;
+    this.#interimRoom -= block.length;
+    if (this.#interimRoom >= 0) return this.#sink.send({ type: "head", status, block });
+    this.#interimRoom = null;
+    this.#owner.report(
+      `interim heads of more than max_response_header, ${this.#owner.maxResponseHeader} bytes, are dropped`,
+    );
   }
 
   #sendBody(chunk: Uint8Array): void {

@@ -4,9 +4,8 @@ import { reasonPhrase } from "./reason-phrases.ts";
 import { SWITCHING_PROTOCOLS, upgradeFields } from "./upgrade.ts";
 
 export interface CgiHead {
-  /** 200-599 and 101 are final; else it is an interim head, which no web server but lighttpd relays: drop it. */
   readonly status: number;
-  /** `Status` line first, CRLF line ends, blank line last; a character for each byte. "" for an interim head. */
+  /** `Status` line first, CRLF line ends, blank line last; a character for each byte. "" for an interim head to drop. */
   readonly block: string;
   /** What the app promised, `undefined` where the end of the body alone tells. */
   readonly contentLength: number | undefined;
@@ -17,7 +16,7 @@ export interface CgiHead {
 }
 
 export interface ResponseHeadOptions {
-  /** In bytes. A longer block is refused. */
+  /** In bytes. A longer block is refused, but for that of an interim head, which is for the caller to measure. */
   readonly maxResponseHeader: number;
   /**
    * The field by which the web server is told to send a file, `X-Sendfile: /srv/files/a`: the last of the block. What an
@@ -26,9 +25,11 @@ export interface ResponseHeadOptions {
   readonly sendfile?: string | null;
   /** The request's connection can be upgraded: a 101 is an answer. Default false. */
   readonly upgrade?: boolean;
+  /** The web server passes interim heads on, and the client understands them. Default false. */
+  readonly earlyHints?: boolean;
 }
 
-/** Below it an answer is only announced, but for a 101. */
+const CONTINUE = 100;
 const FIRST_FINAL_STATUS = 200;
 /** nginx answers 502 to a head that overflows its `fastcgi_buffer_size`. */
 const NGINX_BUFFER = 4096;
@@ -86,11 +87,16 @@ export function cgiResponseHead(
   const result = ASCII_HEAD.test(text)
     ? translate(text, ASCII_HEAD.lastIndex, options, NONE)
     : translateBytes(text, options, encoding);
-  if (result.block.length > options.maxResponseHeader) {
+  if (result.block.length > options.maxResponseHeader && !isInterim(result.status)) {
     const message = `${result.block.length} bytes, max_response_header is ${options.maxResponseHeader}`;
     throw new ResponseError("RESPONSE_HEAD_TOO_LARGE", message);
   }
   return result;
+}
+
+/** Whether an answer is only announced by it (RFC 9110 section 15.2); a 101 is one. */
+export function isInterim(status: number): boolean {
+  return status < FIRST_FINAL_STATUS && status !== SWITCHING_PROTOCOLS;
 }
 
 function translateBytes(text: string, options: ResponseHeadOptions, encoding: BufferEncoding): CgiHead {
@@ -114,10 +120,12 @@ function translate(
 ): CgiHead {
   const status = Number(text.slice(9, 12));
   const upgraded = status === SWITCHING_PROTOCOLS;
+  const interim = isInterim(status);
   if (upgraded && options.upgrade !== true) {
     throw new ResponseError("RESPONSE_NO_UPGRADE", "a 101 to a request whose connection cannot be upgraded");
   }
-  if (status < FIRST_FINAL_STATUS && !upgraded)
+  // Whether the client is to go on with its body the web server has said.
+  if (interim && (status === CONTINUE || options.earlyHints !== true))
     return { status, block: "", contentLength: undefined, warnings: NO_WARNINGS, length };
   let lineEnd = text.indexOf("\n") - 1;
   const reason = lineEnd > 13 ? text.slice(13, lineEnd) : reasonPhrase(status);
@@ -158,6 +166,10 @@ function translate(
         break;
       case 14:
         if (letter === LETTER_C && isNamed(text, start, "Content-Length")) {
+          if (interim) {
+            drop = true;
+            break;
+          }
           const bytes = parseLength(text.slice(colon + 1, lineEnd));
           if (contentLength !== undefined && contentLength !== bytes) throw badHead("two different Content-Lengths");
           drop ||= contentLength !== undefined;
@@ -174,13 +186,13 @@ function translate(
     }
   }
   block += text.slice(runStart, length);
-  if (options.sendfile) block = `${block.slice(0, -2)}${options.sendfile}\r\n\r\n`;
+  if (options.sendfile && !interim) block = `${block.slice(0, -2)}${options.sendfile}\r\n\r\n`;
   if (upgraded) {
     const fields = upgradeFields(text.slice(0, length));
     if (fields === "" || contentLength !== undefined) throw badHead("a 101 without Upgrade, or with a Content-Length");
     block = `${block.slice(0, -2)}${fields}\r\n`;
   }
-  const warnings = block.length > NGINX_BUFFER ? NGINX_WARNING : NO_WARNINGS;
+  const warnings = block.length > NGINX_BUFFER && !interim ? NGINX_WARNING : NO_WARNINGS;
   return { status, block, contentLength, warnings, length };
 }
 

@@ -4,7 +4,7 @@ import { AjpClientReader } from "../protocol/ajp/client-reader.ts";
 import { encodeAjpRequest } from "../protocol/ajp/client-writer.ts";
 import { AJP_BODY_OVERHEAD, AJP_PACKET_SIZE } from "../protocol/ajp/constants.ts";
 import { forwardRequest } from "./ajp-fields.ts";
-import type { Answer, AnswerBuilder, Ending } from "./answer.ts";
+import { headText, type AnswerBuilder, type Answer, type Ending } from "./answer.ts";
 import { Exchange, type Framing, type RequestPart } from "./exchange.ts";
 import type { ClientRequest } from "./request.ts";
 import { connect, type Target } from "./target.ts";
@@ -83,8 +83,7 @@ class AjpFraming implements Framing {
       switch (event.type) {
         case "sendHeaders": {
           // What a client makes of an answer is the same for all protocols: a CGI document.
-          const lines = event.headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-          answer.stdout(Buffer.from(`Status: ${event.status} ${event.reason}\r\n${lines}\r\n`, "latin1"));
+          answer.stdout(Buffer.from(headText(event), "latin1"));
           break;
         }
         case "sendBodyChunk":

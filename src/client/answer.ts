@@ -1,6 +1,6 @@
 /** The answer to a client's request: a CGI document, put together as its bytes arrive. */
 import { Readable } from "node:stream";
-import { CgiResponseReader } from "../protocol/cgi-response-reader.ts";
+import { type CgiResponseHead, CgiResponseReader } from "../protocol/cgi-response-reader.ts";
 
 /** How a request ended (FastCGI 1.0 section 5.5). SCGI and AJP have no such thing: both are 0. */
 export interface Ending {
@@ -8,12 +8,10 @@ export interface Ending {
   readonly protocolStatus: number;
 }
 
-export interface Answer {
-  readonly status: number;
-  /** As the answer has it; "" without one. */
-  readonly reason: string;
-  /** In their order, one character for each byte (latin1); without `Status`. */
-  readonly headers: [name: string, value: string][];
+/** What an answer, or an interim one before it, begins with. */
+export type AnswerHead = CgiResponseHead;
+
+export interface Answer extends AnswerHead {
   /**
    * The body. It is read from the connection no faster than from here, so it has to be read or destroyed; destroying
    * it early closes the connection. It errors when the answer breaks off.
@@ -25,10 +23,18 @@ export interface Answer {
   readonly ended: Promise<Ending>;
 }
 
+/** As it stands in a CGI document (RFC 3875 section 6), one character for each byte, blank line last. */
+export function headText({ status, reason, headers }: AnswerHead, lineEnd = "\r\n"): string {
+  const lines = [`Status: ${status} ${reason}`.trimEnd(), ...headers.map(([name, value]) => `${name}: ${value}`)];
+  return [...lines, lineEnd].join(lineEnd);
+}
+
 const MAX_STDERR = 64 * 1024;
 
 /** Who is told what becomes of an answer. */
 export interface AnswerOwner {
+  /** An interim head is there. */
+  informed(head: AnswerHead): void;
   /** The head is there. Called once at most. */
   begun(answer: Answer): void;
   /** The reader of the body wants more. */
@@ -82,6 +88,9 @@ export class AnswerBuilder {
     let wanted = true;
     for (let event = this.#cgi.nextEvent(); event !== null; event = this.#cgi.nextEvent()) {
       switch (event.type) {
+        case "interim":
+          this.#owner?.informed(event);
+          break;
         case "head":
           this.#begin(event);
           break;
@@ -119,7 +128,7 @@ export class AnswerBuilder {
     if (this.#begun) this.#body.destroy(error);
   }
 
-  #begin(head: { status: number; reason: string; headers: [string, string][] }): void {
+  #begin(head: AnswerHead): void {
     this.#begun = true;
     const { status, reason, headers } = head;
     const stderr = (): string => this.#stderr;

@@ -70,6 +70,7 @@ export class Exchange {
       this.#settle = { resolve, reject };
     });
     this.#builder = new AnswerBuilder({
+      informed: (head) => this.#request.informed?.(head),
       begun: (answer) => this.#settle.resolve(answer),
       wanted: () => this.#resume(),
       abandoned: () => this.#fail(connectionError("ECONNRESET", "the answer was abandoned")),

@@ -1,4 +1,5 @@
 /** What a client is asked to send, in the words of all protocols. */
+import type { AnswerHead } from "./answer.ts";
 import type { ConnectOptions } from "./target.ts";
 
 /** A body in one piece, or as it comes. */
@@ -19,6 +20,8 @@ export interface ClientRequest extends ConnectOptions, ClientTimeouts {
   readonly params: readonly (readonly [name: string, value: string])[];
   /** Default: none. The iterator is returned early when the answer does not wait for it. */
   readonly body?: Body | undefined;
+  /** Hears of heads of 1xx that come before the answer. What it throws ends the request. Default: nobody does. */
+  readonly informed?: ((head: AnswerHead) => void) | undefined;
   /** Ends request and answer at any time by closing the connection. */
   readonly signal?: AbortSignal | undefined;
 }

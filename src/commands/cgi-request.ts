@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 
-import type { Answer } from "../client/answer.ts";
+import { type Answer, type AnswerHead, headText } from "../client/answer.ts";
 import type { ClientRequest } from "../client/request.ts";
 import { SEND } from "../client/send.ts";
 import { type PrivateApp, withoutListener } from "../deploy/private-app.ts";
@@ -55,12 +55,11 @@ export async function answerCgi(file: string, options: StartOptions): Promise<bo
 async function ask(app: PrivateApp, request: ClientRequest, out: NodeJS.WriteStream): Promise<void> {
   let answer: Answer | null = null;
   try {
-    answer = await SEND.fastcgi({ path: app.path }, request);
-    const { status, reason, headers, body, ended } = answer;
-    const lines = [`Status: ${status} ${reason}`, ...headers.map(([name, value]) => `${name}: ${value}`)];
-    out.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
-    await pipeline(body, out, { end: false });
-    await ended;
+    const informed = (head: AnswerHead): void => void out.write(headText(head), "latin1");
+    answer = await SEND.fastcgi({ path: app.path }, { ...request, informed });
+    informed(answer);
+    await pipeline(answer.body, out, { end: false });
+    await answer.ended;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     // The client has left, as the web server says by closing the pipe or by a signal.

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { finished, pipeline } from "node:stream/promises";
 
-import type { Answer } from "../client/answer.ts";
+import { type Answer, type AnswerHead, headText } from "../client/answer.ts";
 import type { ClientRequest } from "../client/request.ts";
 import { SEND } from "../client/send.ts";
 import { type Target, describeTarget } from "../client/target.ts";
@@ -129,7 +129,8 @@ async function toAsk(url: string, flags: RequestFlags): Promise<ClientRequest> {
   );
   const names = new Set(own.map(([name]) => name));
   const params = variables({ ...known, ...ends }, where).filter(([name]) => !names.has(name));
-  return { params: [...params, ...own], body, headTimeout: seconds * 1000 };
+  const informed = flags.include === true ? showHead : undefined;
+  return { params: [...params, ...own], body, headTimeout: seconds * 1000, informed };
 }
 
 async function dataOf(data: string): Promise<Uint8Array> {
@@ -198,14 +199,15 @@ async function askServer(
   return await show(answer, flags);
 }
 
+function showHead(head: AnswerHead): void {
+  process.stdout.write(headText(head, "\n"), "latin1");
+}
+
 /** @returns the exit code that belongs to its status */
 async function show(answer: Answer, { include = false, quiet = false }: RequestFlags): Promise<number> {
-  const { status, reason, headers, body, ended } = answer;
+  const { status, body, ended } = answer;
   const { stdout, stderr } = process;
-  if (include) {
-    const lines = [`Status: ${status} ${reason}`.trimEnd(), ...headers.map(([name, value]) => `${name}: ${value}`)];
-    stdout.write(`${lines.join("\n")}\n\n`, "latin1");
-  }
+  if (include) showHead(answer);
   try {
     if (quiet) await finished(body.resume());
     else await pipeline(body, stdout, { end: false });

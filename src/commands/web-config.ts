@@ -79,7 +79,7 @@ export async function webConfig(
       kind === "systemd"
         ? unitOf(file, described, { command, reload: commandOf("reload", file, { serverName }, variables) }, flags)
         : configOf(kind as keyof typeof WRITERS, siteOf(file, described, command, flags), log);
-    if (kind !== "systemd") sayWhatIsLeft(described, log);
+    if (kind !== "systemd") sayWhatIsLeft(described, kind, log);
     process.stdout.write(text);
   } catch (error) {
     reportFailure(error, verbose);
@@ -97,11 +97,15 @@ function configOf(kind: keyof typeof WRITERS, site: Site, log: Logger): string {
 }
 
 /** What an option of the section needs of the web server beside, and is not in the text. */
-function sayWhatIsLeft({ plan, keys, place }: DescribedSite, log: Logger): void {
+function sayWhatIsLeft({ plan, keys, place }: DescribedSite, kind: string, log: Logger): void {
   for (const name of ["authorizer", "sendfile"] as const) {
     if (plan?.settings.app[name] === undefined) continue;
     const where = describePlace(keys.get(name) ?? place);
     log.warn(`${where}needs lines of the web server that are not printed: docs/web-server.md has them`);
+  }
+  if (plan?.settings.app.earlyHints === true && kind !== "lighttpd") {
+    const where = describePlace(keys.get("early_hints") ?? place);
+    log.warn(`${where}${kind} takes early hints for the answer, which breaks it: leave the line out`);
   }
 }
 

@@ -35,10 +35,11 @@ export function appDispatcher({ settings, debug }: GatewayPlan, apps: ByRole<App
     requestContext = false,
     conflictingHeaders = "merge",
     maxResponseHeader,
+    earlyHints = false,
   } = settings.app;
   const { responder: app, authorizer, filter } = apps;
   return singleMode({
-    ...{ mount, debug, captureConsole, requestContext, conflictingHeaders, log, app },
+    ...{ mount, debug, captureConsole, requestContext, conflictingHeaders, earlyHints, log, app },
     ...(authorizer === undefined ? {} : { authorizer: handlerOf(authorizer) }),
     ...(filter === undefined ? {} : { filter: handlerOf(filter) }),
     maxResponseHeader: maxResponseHeader ?? 65_536,

@@ -64,6 +64,10 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
     about: "a response head; a larger one is answered 500",
   }),
   row({
+    ...{ name: "earlyHints", kind: "boolean", scope: "app", default: false },
+    about: "answers of 1xx before the answer (`writeEarlyHints`) are sent: lighttpd passes them on, all others break",
+  }),
+  row({
     ...{ name: "environ", key: "environ.*", kind: "text", scope: "app" },
     about: "`environ.NAME = value` sets that variable in each request, whatever the web server sends",
   }),
@@ -117,6 +121,7 @@ export interface ServerSettings {
     readonly requestContext?: boolean;
     readonly conflictingHeaders?: "merge" | "drop" | "refuse";
     readonly maxResponseHeader?: number;
+    readonly earlyHints?: boolean;
     readonly authorizer?: string;
     readonly filter?: string;
     /** Variables over those of each request. */

@@ -1,8 +1,15 @@
 /** A small web server of our own: HTTP in, FastCGI, SCGI or AJP out. For the demo and for tests, not for the open internet. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from "node:http";
 import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Answer } from "../client/answer.ts";
+import type { Answer, AnswerHead } from "../client/answer.ts";
 import { FastCgiClient } from "../client/fastcgi-client.ts";
 import type { ClientRequest, ClientTimeouts } from "../client/request.ts";
 import { SEND } from "../client/send.ts";
@@ -86,6 +93,7 @@ async function serve(
     const { connectTimeout, headTimeout, bodyTimeout } = options;
     const answer = await ask({
       params: variables(known(request), where),
+      informed: (head) => announce(head, request, response),
       body,
       signal: gone.signal,
       connectTimeout,
@@ -121,9 +129,27 @@ function upload(request: IncomingMessage): Readable {
   return request.pipe(new PassThrough()).once("close", () => request.resume());
 }
 
+/** An interim answer, which node itself writes for links and nothing else. A client of HTTP/1.0 knows none. */
+function announce(head: AnswerHead, { httpVersion }: IncomingMessage, { socket }: ServerResponse): void {
+  // Whoever sends the next request before the last answer has its response without a socket, and is told nothing.
+  if (httpVersion === "1.0" || socket === null) return;
+  const headers = passed(head);
+  for (const [name, value] of headers) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
+  const { status, reason } = head;
+  const lines = [`HTTP/1.1 ${status} ${reason}`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+}
+
+function passed({ headers }: AnswerHead): AnswerHead["headers"] {
+  return headers.filter(([name]) => !NOT_PASSED.has(name.toLowerCase()));
+}
+
 /** Sends the answer on as it comes. */
 async function pass(answer: Answer, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const headers = answer.headers.filter(([name]) => !NOT_PASSED.has(name.toLowerCase()));
+  const headers = passed(answer);
   const told = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
   if (told !== undefined && !/^\d+$/.test(told)) throw new Error(`the answer's Content-Length is ${told}`);
   response.writeHead(answer.status, answer.reason, headers.flat());

@@ -54,6 +54,12 @@ export interface ServerOptions extends Partial<Omit<GatewayOptions, "requestTime
   readonly conflictingHeaders?: "merge" | "drop" | "refuse";
   /** Bytes of a response head; a larger one is answered 500. Default 65536. */
   readonly maxResponseHeader?: number;
+  /**
+   * What a response says before its head (`writeEarlyHints`, `writeProcessing`; not `writeContinue`) is sent, but to a
+   * client of HTTP/1.0; at most `maxResponseHeader` bytes an answer. lighttpd passes it on, any other web server takes it
+   * for the answer. Default false: it is dropped.
+   */
+  readonly earlyHints?: boolean;
   /** The answer to a failure shows its stack, where only this machine can reach the server. Default false. */
   readonly debug?: boolean;
   /** What a request writes to `console` goes to the web server's error log too. Costs some speed. Default false. */

@@ -66,6 +66,7 @@ export class Server extends EventEmitter<ServerEvents> {
       mount: options.mount ?? "auto",
       conflictingHeaders: options.conflictingHeaders ?? "merge",
       maxResponseHeader: options.maxResponseHeader ?? 64 * 1024,
+      earlyHints: options.earlyHints ?? false,
       debug: false,
       captureConsole: options.captureConsole ?? false,
       requestContext: options.requestContext ?? false,

@@ -2,17 +2,20 @@
 import { ProtocolError } from "../errors.ts";
 import { GrowingBuffer } from "./growing-buffer.ts";
 
+export interface CgiResponseHead {
+  readonly status: number;
+  /** As the answer has it; "" without one. */
+  readonly reason: string;
+  /** In their order, one character for each byte (latin1); without `Status`. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
 export type CgiResponseEvent =
-  | {
-      readonly type: "head";
-      readonly status: number;
-      readonly reason: string;
-      /** Without `Status`; names and order as sent, latin1. */
-      readonly headers: [string, string][];
-    }
-  | { readonly type: "body"; readonly content: Uint8Array };
+  /** "interim": a status of 1xx, but for 101; the head is still to come. */
+  (CgiResponseHead & { readonly type: "interim" | "head" }) | { readonly type: "body"; readonly content: Uint8Array };
 
 const MAX_HEAD = 256 * 1024;
+const SWITCHING_PROTOCOLS = 101;
 const LF = 10;
 const CR = 13;
 
@@ -41,10 +44,15 @@ export class CgiResponseReader {
       throw new ProtocolError("CGI_BAD_RESPONSE", `no end of the head in ${MAX_HEAD} bytes`);
     }
     if (end === -1) return null;
-    const event = parseHead(head.room.toString("latin1", 0, end));
+    const parsed = parseHead(head.room.toString("latin1", 0, end));
+    if (parsed.status < 200 && parsed.status !== SWITCHING_PROTOCOLS) {
+      head.consume(end);
+      this.#line = 0;
+      return { type: "interim", ...parsed };
+    }
     this.#head = null;
     if (end < head.length) this.#body.push(head.room.subarray(end, head.length));
-    return event;
+    return { type: "head", ...parsed };
   }
 
   /** @throws ProtocolError CGI_BAD_RESPONSE: the answer ended without a head. */
@@ -65,7 +73,7 @@ export class CgiResponseReader {
   }
 }
 
-function parseHead(text: string): CgiResponseEvent {
+function parseHead(text: string): CgiResponseHead {
   const headers: [string, string][] = [];
   let status = 200;
   let reason = "";
@@ -86,5 +94,5 @@ function parseHead(text: string): CgiResponseEvent {
   }
   // A Location without a Status is a redirect (section 6.2.3).
   if (!/^status:/im.test(text) && headers.some(([name]) => name.toLowerCase() === "location")) status = 302;
-  return { type: "head", status, reason, headers };
+  return { status, reason, headers };
 }

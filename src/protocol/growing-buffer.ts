@@ -20,6 +20,12 @@ export class GrowingBuffer {
     return this.#room;
   }
 
+  /** Forgets the first `count` bytes. */
+  consume(count: number): void {
+    this.#room = this.#room.subarray(count);
+    this.#length -= count;
+  }
+
   /** Appends `chunk[from]` to `chunk[to]`. */
   append(chunk: Uint8Array, from: number, to: number): void {
     const length = this.#length + to - from;

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Agent } from "node:http";
+import { Agent, type InformationEvent } from "node:http";
 
 import { type TestContext, afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -13,6 +13,8 @@ const MIB = 1024 * 1024;
 /** A prime period, so that a lost or repeated piece of any round size shows. */
 const UPLOAD = Buffer.from(Array.from({ length: 8 * MIB }, (_, i) => i % 251));
 const UPLOAD_SHA256 = "bdf23837181f5808331800c1ae2b4f7d7a839536b10d58491471c50dde23833a";
+
+const RELAYS_HINTS: ReadonlySet<string> = new Set(["lighttpd"]);
 
 /** How soon a front must have told us that the client has left. */
 const SOON = { timeout: 10_000, interval: 20 };
@@ -138,6 +140,22 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
       }
       expect(received).toBe("first half, second half");
       note(context, row, "streaming");
+    });
+
+    it("passes early hints on while the app works, or breaks the answer", async (context) => {
+      const id = freshId();
+      const hints: unknown[] = [];
+      const go = (): void => backends.apps.go(id);
+      const timer = setTimeout(go, 500);
+      const informed = ({ statusCode, headers }: InformationEvent): void => {
+        hints.push(statusCode, headers["link"]);
+        clearTimeout(timer);
+        go();
+      };
+      const answer = await call(front.url, { path: `${prefix}/hints?id=${id}`, informed }).catch(() => null);
+      const relayed = answer?.status === 200 && String(answer.body) === "the answer";
+      expect(relayed ? hints : []).toEqual(RELAYS_HINTS.has(server) ? [103, "</style.css>; rel=preload"] : []);
+      note(context, row, "early hints", relayed ? "yes" : "no");
     });
 
     it("serves several requests over one connection of the client", async (context) => {

@@ -66,6 +66,7 @@ export class Hosted {
       captureConsole: false,
       conflictingHeaders: "merge",
       maxResponseHeader: 65536,
+      earlyHints: false,
       log: { ...silentLogger, error: push, warn: push, info: push },
       ...rest,
     });

@@ -1,5 +1,5 @@
 /** A plain HTTP client: one request, its answer as it came. */
-import { request as httpRequest, type Agent, type IncomingMessage } from "node:http";
+import { request as httpRequest, type Agent, type IncomingMessage, type InformationEvent } from "node:http";
 
 export interface Call {
   readonly method?: string;
@@ -9,6 +9,8 @@ export interface Call {
   /** A list is sent chunked, with a pause between its items. */
   readonly body?: Uint8Array | string | readonly string[];
   readonly agent?: Agent;
+  /** Hears of interim answers. */
+  readonly informed?: (interim: InformationEvent) => void;
 }
 
 export interface Answer {
@@ -47,7 +49,7 @@ export async function call(origin: string, call: Call): Promise<Answer> {
 /** Resolves when the head of the answer is there; its body is for the caller to read. */
 export function begin(
   origin: string,
-  { method = "GET", path, headers = [], body, agent }: Call,
+  { method = "GET", path, headers = [], body, agent, informed }: Call,
 ): Promise<IncomingMessage> {
   const { hostname, port } = new URL(origin);
   return new Promise((resolve, reject) => {
@@ -60,6 +62,7 @@ export function begin(
     }
     if (agent === undefined) all.push("Connection", "close");
     const request = httpRequest({ hostname, port, method, path, agent: agent ?? false, headers: all });
+    if (informed !== undefined) request.on("information", informed);
     request.once("response", resolve);
     request.once("error", reject);
     request.setTimeout(TIMEOUT, () => request.destroy(new Error(`${method} ${path}: nothing for ${TIMEOUT} ms`)));

@@ -5,6 +5,7 @@ import type { TestContext } from "vitest";
 export type Feature =
   | "prefix"
   | "streaming"
+  | "early hints"
   | "upload of unknown length"
   | "upload streamed"
   | "client gone, writing"

@@ -1,5 +1,6 @@
 /** One AJP13 request: its packets, the demand for its body, its end. */
 import { type HeadFields, headFields } from "../../cgi/head-fields.ts";
+import { isInterim } from "../../cgi/response-head.ts";
 import type { AbortCode } from "../../errors.ts";
 import type { ResponseEvent } from "../../exchange.ts";
 import { AJP_MAX_REQUESTED } from "../../protocol/ajp/constants.ts";
@@ -62,8 +63,10 @@ export class AjpExchange extends ExchangeLine {
 
   override send(event: ResponseEvent): void {
     if (this.#refused && event.type !== "credit") return;
-    if (event.type === "head" && !this.answered && !this.#fits(event.block))
-      return this.#refuseHead(event.block.length);
+    if (event.type === "head" && !this.answered && !this.#fits(event.block)) {
+      if (!isInterim(event.status)) this.#refuseHead(event.block.length);
+      return;
+    }
     if (event.type === "fail") this.#reads = false;
     super.send(event);
     if (event.type !== "credit") return;

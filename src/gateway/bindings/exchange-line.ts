@@ -1,6 +1,7 @@
 /** One exchange as the gateway sees it: the rules of body, answer and timeouts that all protocols share. */
 import { announcedLength } from "../../cgi/body-framing.ts";
 import { errorAnswer } from "../../cgi/error-page.ts";
+import { isInterim } from "../../cgi/response-head.ts";
 import { SWITCHING_PROTOCOLS, UPGRADE_REFUSED, upgradeOf } from "../../cgi/upgrade.ts";
 import { requestLine, variable } from "../../cgi/variables.ts";
 import type { AbortCode, RequestError } from "../../errors.ts";
@@ -324,6 +325,10 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     switch (event.type) {
       case "head":
         if (this.#headSent || (event.status === SWITCHING_PROTOCOLS && !this.#openTunnel())) return;
+        if (isInterim(event.status)) {
+          this.writeHead(event.block);
+          break;
+        }
         this.#headSent = true;
         this.#headDeadline = NEVER;
         if (this.#tally !== null) this.#tally.status = event.status;

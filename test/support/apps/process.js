@@ -43,14 +43,24 @@ async function hear(message) {
         if (mode !== undefined) {
           const where = path === undefined ? { port: 0 } : { socket: path, socketMode: 0o666 };
           const pool = { poolManager: "static", maxThreads: 2, maxChildren: 2 };
-          const running = await serve({ app: ALL, mode, protocol, mount, secret, ...where, ...pool, log });
+          const running = await serve({
+            app: ALL,
+            mode,
+            protocol,
+            mount,
+            secret,
+            earlyHints: true,
+            ...where,
+            ...pool,
+            log,
+          });
           ports.push(path === undefined ? Number(running.where.split(":").at(-1)) : 0);
           continue;
         }
         const server =
           protocol === "http"
             ? createHttpServer({ keepAliveTimeout: 60_000 }, mounted(mount))
-            : createServer(handler, { protocol, mount, secret, multiplexed, log });
+            : createServer(handler, { protocol, mount, secret, multiplexed, earlyHints: true, log });
         servers.push(server);
         await new Promise((resolve, reject) => {
           server.once("error", reject);

@@ -22,6 +22,12 @@ export function wireApp(report, told) {
       await told(id);
       res.end("second half");
     },
+    // The answer comes when the test says so, too.
+    "/hints": async (_req, res, id) => {
+      res.writeEarlyHints({ link: "</style.css>; rel=preload" });
+      await told(id);
+      res.end("the answer");
+    },
     "/hang": (req, res, id) => watch(req, res, id),
     "/drip": (req, res, id) => {
       watch(req, res, id);

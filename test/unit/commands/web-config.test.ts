@@ -154,6 +154,13 @@ describe("propylon web-config", () => {
     expect((await run("systemd", server, { user: "www-data" })).told).not.toContain("needs lines");
   });
 
+  it("has a word for early hints, but for lighttpd", async () => {
+    const server = `${FCGI}\nearly_hints = true`;
+    const warning = expect.stringMatching(/wiki\.ini:\d+ \[server:main\] early_hints: nginx takes early hints/);
+    expect((await run("nginx", server)).told).toEqual(warning);
+    expect((await run("lighttpd", server)).told).not.toContain("early");
+  });
+
   it("has a word for a directory that is not on this machine, and prints all the same", async () => {
     const { code, printed, told } = await run("nginx", FCGI, { static: ["/here=/tmp", "/there=/not/there/"] });
     expect(told).toMatch(/ warn there is no directory \/not\/there on this machine, for the files at \/there\n$/);
