@@ -59,6 +59,7 @@ export const FINDING_CODES = {
   FRONT_HOST_CHANGED: ["fault", "the Host header does not arrive as it was sent"],
   FRONT_HTTPS_UNSEEN: ["fault", "the URL is https and the app is not told"],
   FRONT_ADDRESS_HIDDEN: ["hint", "REMOTE_ADDR is not the client's address"],
+  FRONT_JOINS_COOKIES: ["fault", "cookies that browsers send apart over HTTP/2 do not arrive as several"],
   FRONT_KEEPS_AUTHORIZATION: ["fault", "the Authorization header does not arrive"],
   FRONT_UNVERIFIED_USER: ["fault", "REMOTE_USER is what a client claims, with any password"],
   FRONT_REFUSES_ENCODED_SLASH: ["fault", "the web server refuses %2F in a path"],

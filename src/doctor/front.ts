@@ -2,6 +2,7 @@
 import type { DirectAnswer } from "./app.ts";
 import { checkArrival } from "./arrival.ts";
 import type { Context, Patient } from "./context.ts";
+import { checkCookies } from "./cookies.ts";
 import { type Finding, found } from "./finding.ts";
 import { type HttpAnswer, NoAnswerInTime } from "./http.ts";
 import { checkLimits } from "./limits.ts";
@@ -23,6 +24,7 @@ export async function checkFront(context: Context, direct: DirectAnswer | null):
   }
   if (first.report === null) return [...findings, ...notOurs(url, first.answer, { context, direct, prober })];
   findings.push(...checkArrival(url, first, prober, context));
+  findings.push(...(await checkCookies(prober, context)));
   findings.push(...(await checkLimits(prober, context)));
   return findings;
 }

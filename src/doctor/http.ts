@@ -27,7 +27,8 @@ export interface HttpAnswer {
   readonly localAddress: string;
 }
 
-const MAX_BODY = 256 * 1024;
+/** Characters of an answer that are read. */
+export const MAX_BODY: number = 256 * 1024;
 const MAX_HEAD = 256 * 1024;
 
 /** Somebody has taken the connection, and does not answer in time. */

@@ -7,8 +7,8 @@
 import { createHash } from "node:crypto";
 
 import { requestLine } from "../cgi/request-head.ts";
-import { variable } from "../cgi/variables.ts";
-import type { Dispatcher, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
+import { allVariables, variable } from "../cgi/variables.ts";
+import type { Dispatcher, Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
 import type { ProbeReport } from "../report.ts";
 
 /** How long a token is known. Milliseconds. */
@@ -27,10 +27,12 @@ const TOLD = [
   ...["REQUEST_METHOD", "REQUEST_URI", "QUERY_STRING", "SCRIPT_NAME", "PATH_INFO", "SERVER_NAME", "SERVER_PORT"],
   ...["SERVER_PROTOCOL", "SERVER_SOFTWARE", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_USER", "AUTH_TYPE", "HTTPS"],
   ...["CONTENT_LENGTH", "HTTP_HOST", "HTTP_AUTHORIZATION", "HTTP_X_PROPYLON_FILL", "HTTP_X_FORWARDED_FOR"],
-  ...["HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED"],
+  ...["HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED", "HTTP_COOKIE"],
 ] as const;
 
 const HEADER = "HTTP_X_PROPYLON_PROBE";
+/** How the names of the probe's own cookies begin. */
+const COOKIE = "propylon-doctor-";
 
 export class Probes implements Dispatcher {
   readonly #next: Dispatcher;
@@ -115,7 +117,7 @@ class ProbedExchange implements RequestSink {
   #report(): ProbeReport {
     const { params } = this.#head;
     const came = TOLD.flatMap((name) => {
-      const value = variable(params, name);
+      const value = name === "HTTP_COOKIE" ? ownCookies(params) : variable(params, name);
       return value === undefined ? [] : [[name, value] as const];
     });
     return {
@@ -135,6 +137,13 @@ class ProbedExchange implements RequestSink {
       return null;
     }
   }
+}
+
+/** As the app would get them, several fields as one; without cookies that the web server may have added. */
+function ownCookies(params: Params): string | undefined {
+  const { HTTP_COOKIE: all } = allVariables(params);
+  const own = all?.split(";").filter((each) => each.includes(COOKIE));
+  return own?.join(";");
 }
 
 function digest(text: string): string {

@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { request as requestHttp } from "node:http";
+import { createSecureServer } from "node:http2";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -588,15 +590,24 @@ describe("through a web server", () => {
     });
   }
 
-  const canTls = INSTALLED.has("nginx") && spawnSync("openssl", ["version"]).status === 0;
-  it.skipIf(!canTls)("FRONT_CERTIFICATE, FRONT_HTTPS_UNSEEN: over TLS (needs nginx and openssl)", async () => {
-    const server = await behind({ protocol: "fastcgi", transport: "tcp", mount: "auto" });
+  const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+  let made: readonly [key: string, certificate: string] | undefined;
+  /** Files with a key and a certificate of localhost, which nobody trusts. */
+  function selfSigned(): readonly [key: string, certificate: string] {
+    if (made !== undefined) return made;
     const [key, certificate] = [join(scratch, "key.pem"), join(scratch, "certificate.pem")];
-    const made = spawnSync("openssl", [
+    const { status, stderr } = spawnSync("openssl", [
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
       ...["-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
     ]);
-    expect(made.status, String(made.stderr)).toBe(0);
+    expect(status, String(stderr)).toBe(0);
+    return (made = [key, certificate]);
+  }
+
+  const canTls = INSTALLED.has("nginx") && hasOpenssl;
+  it.skipIf(!canTls)("FRONT_CERTIFICATE, FRONT_HTTPS_UNSEEN: over TLS (needs nginx and openssl)", async () => {
+    const server = await behind({ protocol: "fastcgi", transport: "tcp", mount: "auto" });
+    const [key, certificate] = selfSigned();
     const lines = (await readFile(join(ROOT, NGINX.config), "utf8")).replace(
       "listen 127.0.0.1:8080;",
       `listen 127.0.0.1:8080 ssl;\nssl_certificate ${certificate};\nssl_certificate_key ${key};`,
@@ -616,6 +627,99 @@ describe("through a web server", () => {
       }
     }
   });
+
+  /** A server whose output has the protocol and the cookies of each request, and a web server before it. */
+  async function overHttp2(name: ServerName, config: string, from: string, to: string) {
+    const format = { access_log: "stdout", access_log_format: "%%{SERVER_PROTOCOL}e %%{Cookie}i" };
+    const server = await serve({ mode: "fork", transport: "tcp", server: format });
+    const file = join(await mkdtemp(join(scratch, "http2-")), "site.conf");
+    const lines = await readFile(join(ROOT, config), "utf8");
+    expect(lines).toContain(from);
+    await writeFile(file, lines.replace(from, to));
+    const web = await front(name, file, server);
+    running.push(web);
+    return { server, url: new URL(web.url) };
+  }
+
+  const OVER_HTTP2 = [
+    { ...NGINX, from: "8080;", to: "8080 ssl http2;\nssl_certificate CERTIFICATE;\nssl_certificate_key KEY;" },
+    {
+      ...APACHE,
+      from: "</VirtualHost>",
+      to: "SSLEngine on\nSSLCertificateFile CERTIFICATE\nSSLCertificateKeyFile KEY\nProtocols h2 http/1.1\n</VirtualHost>",
+    },
+    {
+      name: "caddy",
+      config: "examples/caddy/fastcgi-tcp.Caddyfile",
+      from: "bind 127.0.0.1",
+      to: "bind 127.0.0.1\ntls CERTIFICATE KEY",
+    },
+    {
+      name: "h2o",
+      config: "examples/h2o/fastcgi-tcp.yaml",
+      from: "port: 8080",
+      to: "port: 8080\n  ssl: { certificate-file: CERTIFICATE, key-file: KEY }",
+    },
+  ] as const;
+
+  for (const { name, config, from, to } of OVER_HTTP2) {
+    it.skipIf(!hasOpenssl || !INSTALLED.has(name)).concurrent(
+      `finds that ${name} joins the cookies of HTTP/2 well`,
+      async () => {
+        const [key, certificate] = selfSigned();
+        const lines = to.replace("CERTIFICATE", certificate).replace("KEY", key);
+        const { server, url } = await overHttp2(name, config, from, lines);
+        const examined = await examine(server.file, "--url", `https://localhost:${url.port}/`);
+        expect(examined, examined.out).toMatchObject({ code: 0, faults: [], hints: ["FRONT_CERTIFICATE"] });
+        // It was asked over HTTP/2.
+        expect(server.output).toMatch(/^HTTP\/2(?:\.0)? propylon-doctor-1=one; ?propylon-doctor-2=two$/m);
+      },
+    );
+  }
+
+  /** A proxy that passes the fields of HTTP/2 on as they come, or never answers what comes by that. @returns its URL */
+  async function careless(to: URL, { answers = true } = {}): Promise<string> {
+    const [key, cert] = await Promise.all(selfSigned().map(async (file) => await readFile(file)));
+    const proxy = createSecureServer({ key: key!, cert: cert!, allowHTTP1: true }, (came, response) => {
+      const isHttp2 = came.httpVersion === "2.0";
+      if (isHttp2 && !answers) return;
+      const fields = isHttp2 ? ["Host", came.authority] : [];
+      for (let at = 0; at < came.rawHeaders.length; at += 2) {
+        const [name, value] = came.rawHeaders.slice(at) as [string, string];
+        if (!name.startsWith(":")) fields.push(name, value);
+      }
+      const { method, url: path } = came;
+      const sent = requestHttp({ host: to.hostname, port: to.port, method, path, headers: fields }, (answer) => {
+        const { "x-propylon-fill": fill } = answer.headers;
+        response.writeHead(answer.statusCode!, fill === undefined ? {} : { "X-Propylon-Fill": fill });
+        answer.pipe(response);
+      });
+      sent.end();
+    }).listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    running.push({ stop: async () => await new Promise((resolve) => proxy.close(resolve)) });
+    return `https://localhost:${(proxy.address() as { port: number }).port}/`;
+  }
+
+  const beforeApache = it.skipIf(!hasOpenssl || !INSTALLED.has("apache")).concurrent;
+  const HTTPS_ON = ["ProxyPass", "SetEnv HTTPS on\nProxyPass"] as const;
+
+  beforeApache("FRONT_JOINS_COOKIES: apache: a proxy passes the cookies of HTTP/2 on as they came", async () => {
+    const { server, url } = await overHttp2(APACHE.name, APACHE.config, ...HTTPS_ON);
+    const examined = await examine(server.file, "--url", await careless(url));
+    const wanted = { code: 4, faults: ["FRONT_JOINS_COOKIES"], hints: ["FRONT_CERTIFICATE"] };
+    expect(examined, examined.out).toMatchObject(wanted);
+    expect(examined.out).toContain('arrive as \\"propylon-doctor-1=one, propylon-doctor-2=two\\"');
+  });
+
+  beforeApache(
+    "says nothing of cookies where HTTP/2 is not answered, and waits no longer than for others",
+    async () => {
+      const { server, url } = await overHttp2(APACHE.name, APACHE.config, ...HTTPS_ON);
+      const examined = await examine(server.file, "--url", await careless(url, { answers: false }), "--timeout", "40");
+      expect(examined, examined.out).toMatchObject({ code: 0, hints: ["FRONT_CERTIFICATE"], skipped: [] });
+    },
+  );
 
   it.skipIf(!INSTALLED.has("apache"))("leaves to the filter prefix what it sees to", async () => {
     const config = join(scratch, "prefix.conf");

@@ -32,9 +32,14 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 /** What is sent back for a request with that probe header, once its body has come. */
-function ask(header: string | null, body: readonly string[] = [], role: Role = "responder"): ResponseEvent[] {
+function ask(
+  header: string | null,
+  body: readonly string[] = [],
+  role: Role = "responder",
+  more: readonly Pair[] = [],
+): ResponseEvent[] {
   const events: ResponseEvent[] = [];
-  const pairs = header === null ? USUAL : [...USUAL, ["HTTP_X_PROPYLON_PROBE", header] as const];
+  const pairs = header === null ? USUAL : [...USUAL, ["HTTP_X_PROPYLON_PROBE", header] as const, ...more];
   const head = {
     id: "1",
     protocol: "fastcgi",
@@ -67,6 +72,20 @@ describe("Probes", () => {
       body: 9,
     });
     expect(JSON.stringify(report)).not.toMatch(/PASSWORD|configuration|5f2d/);
+  });
+
+  it.each([
+    [
+      "one of two fields",
+      ["propylon-doctor-1=one", "propylon-doctor-2=two"],
+      "propylon-doctor-1=one; propylon-doctor-2=two",
+    ],
+    ["a comma", ["propylon-doctor-1=one, propylon-doctor-2=two"], "propylon-doctor-1=one, propylon-doctor-2=two"],
+    ["others", ["ticket=secret", "propylon-doctor-1=one;a=b"], " propylon-doctor-1=one"],
+  ])("tells the probe's own cookies as the app would get them: with %s", (_what, fields, told) => {
+    probes.expect(TOKEN);
+    const cookies = fields.map((value): Pair => ["HTTP_COOKIE", value]);
+    expect(reportIn(ask(TOKEN, [], "responder", cookies)).variables["HTTP_COOKIE"]).toBe(told);
   });
 
   it.each([
