@@ -25,6 +25,7 @@ export interface WholeServer extends Pick<GatewayPlan, "protocol" | "mode" | "ad
   /** Absolute. */
   readonly file: string;
   readonly mount: string;
+  readonly earlyHints: boolean;
   readonly adjusts: Adjustments;
   /** Null where there is no status. */
   readonly statusPath: string | null;
@@ -58,6 +59,7 @@ export async function describeWhole(
   const defaults = Object.fromEntries(Object.entries(GATEWAY_OPTIONS).map(([name, row]) => [name, row.default]));
   return {
     ...{ file: absolute, protocol, mode, address, mount: settings.app.mount ?? "auto", limits: limitsOf({ plan }) },
+    earlyHints: settings.app.earlyHints === true,
     adjusts: adjustmentsOf(app),
     statusPath: mode === "single" ? null : (statusAddress(plan, absolute)?.path ?? null),
     pidFile: pidFile === undefined || mode === "single" ? null : resolve(pidFile),

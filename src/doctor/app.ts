@@ -4,7 +4,7 @@ import { finished } from "node:stream/promises";
 import { SEND } from "../client/send.ts";
 import { describeTarget } from "../client/target.ts";
 import { place, variables } from "../front/variables.ts";
-import type { Context } from "./context.ts";
+import type { Context, Patient } from "./context.ts";
 import { type Finding, found } from "./finding.ts";
 
 /** What the gateway itself says to a request with the wrong secret. */
@@ -35,8 +35,14 @@ export async function checkApp(context: Context): Promise<{ findings: Finding[];
   return { findings: judge(answer, where, context), answer };
 }
 
-function judge({ status, body }: DirectAnswer, where: string, { patient }: Context): Finding[] {
-  if (patient.protocol === "ajp" && status === 403 && body === REFUSAL) {
+/** The server has refused the secret that came with the request, or that none came. */
+export function isRefusal({ status, body }: DirectAnswer, { protocol, secret }: Patient): boolean {
+  return protocol === "ajp" && secret !== undefined && status === 403 && body === REFUSAL;
+}
+
+function judge(answer: DirectAnswer, where: string, { patient }: Context): Finding[] {
+  const { status } = answer;
+  if (isRefusal(answer, patient)) {
     const seen = `${where} is refused with the secret of ${patient.file}`;
     const cure = "have the server run with the secret of the file (restart it), and the web server send the same";
     return [found("AJP_SECRET_DIFFERS", seen, cure)];

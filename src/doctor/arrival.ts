@@ -68,14 +68,16 @@ function address(
 
 function host(url: URL, { HTTP_HOST: arrived }: Readonly<Record<string, string>>): Finding[] {
   if (arrived === url.host) return [];
+  if (arrived === url.hostname) {
+    const cure =
+      "if links are to have it: nginx's HTTP_HOST is $host, without it, in Debian's fastcgi_params; write the parameters out";
+    return [found("FRONT_PORT_LOST", `Host arrives as "${arrived}", and "${url.host}" was sent`, cure)];
+  }
   const seen =
     arrived === undefined
       ? "the Host header does not arrive"
       : `Host arrives as "${arrived.slice(0, SHOWN)}", and "${url.host}" was sent`;
-  const cure =
-    arrived === url.hostname
-      ? "have the web server pass the port on (nginx: HTTP_HOST is $host, without it, in Debian's fastcgi_params; write the parameters out)"
-      : "have the proxy keep it (Apache: ProxyPreserveHost On; nginx: proxy_set_header Host $http_host)";
+  const cure = "have the proxy keep it (Apache: ProxyPreserveHost On; nginx: proxy_set_header Host $http_host)";
   return [found("FRONT_HOST_CHANGED", seen, cure)];
 }
 

@@ -15,6 +15,8 @@ export interface Patient {
   readonly secret: string | undefined;
   /** `auto`, `/` or a path. */
   readonly mount: string;
+  /** What an app says before its answer is sent. */
+  readonly earlyHints: boolean;
   /** What filters before the app see to: the place of apps in the URL space, what proxies say of the client. */
   readonly adjusts: { readonly place: boolean; readonly client: boolean };
   /** The Unix socket of its status; null where it has none. */

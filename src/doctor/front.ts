@@ -1,5 +1,5 @@
 /** The way through the web server: whether a request gets to the server at all, then what becomes of it on the way. */
-import type { DirectAnswer } from "./app.ts";
+import { type DirectAnswer, isRefusal } from "./app.ts";
 import { checkArrival } from "./arrival.ts";
 import type { Context, Patient } from "./context.ts";
 import { checkCookies } from "./cookies.ts";
@@ -81,6 +81,12 @@ function notOurs(url: URL, answer: HttpAnswer, { context, direct, prober }: Besi
   const server = String(headers["server"] ?? "no name").slice(0, SERVER_SHOWN);
   const said = `${url.href} is answered ${status} (Server: ${server})`;
   const { location = "" } = headers;
+  if (isRefusal(answer, context.patient)) {
+    const cure = `have the web server send the secret of ${context.patient.file} (Apache: secret= of ProxyPass)`;
+    return [
+      found("FRONT_SECRET_DIFFERS", `${said}: the server refuses the secret that comes with it, or its want`, cure),
+    ];
+  }
   // The app itself may send elsewhere, ask for a login, or fail: without a token that is told by asking it directly.
   const alike = !prober.recognises && direct !== null && direct.status === status;
   if (alike) {

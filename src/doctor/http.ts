@@ -19,6 +19,8 @@ export interface HttpAsk {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
+  /** A 103 came before it. */
+  readonly hinted: boolean;
   /** At most `MAX_BODY` characters, latin1. */
   readonly body: string;
   /** Milliseconds between the first byte of the body and its end. */
@@ -50,6 +52,7 @@ export async function askFront({ url, path, timeout, signal, ...asked }: HttpAsk
     });
     let localAddress = "";
     let answered = false;
+    let hinted = false;
     const timer = setTimeout(() => {
       const message = `no answer in ${timeout} ms`;
       const isConnected = localAddress !== "";
@@ -61,6 +64,7 @@ export async function askFront({ url, path, timeout, signal, ...asked }: HttpAsk
     // A server that answers before the body is through may well close: the answer counts.
     sent.on("error", (error) => answered || reject(error));
     sent.once("socket", (socket) => socket.once("connect", () => (localAddress = socket.localAddress ?? "")));
+    sent.on("information", ({ statusCode }) => (hinted ||= statusCode === 103));
     sent.once("response", (response) => {
       answered = true;
       let text = "";
@@ -74,7 +78,7 @@ export async function askFront({ url, path, timeout, signal, ...asked }: HttpAsk
       response.once("close", () => {
         const spread = begun === null ? 0 : performance.now() - begun;
         const { statusCode: status = 0, headers } = response;
-        resolve({ status, headers, body: text.slice(0, MAX_BODY), spread, localAddress });
+        resolve({ status, headers, body: text.slice(0, MAX_BODY), spread, hinted, localAddress });
       });
     });
     sent.end(body);

@@ -17,7 +17,7 @@ export async function checkLimits(prober: Prober, context: Context): Promise<Fin
   const ask = async (options: ProbeOptions): Promise<Probed | null> => await prober.ask(options).catch(() => null);
   const findings: Finding[] = [];
   findings.push(...(await authorization(ask)));
-  for (const check of [requestHeader, answerHeader, encodedSlash, parts, upload]) {
+  for (const check of [requestHeader, answerHeader, encodedSlash, parts, earlyHints, upload]) {
     const finding = await check(ask, context);
     // What was cut off says nothing of the web server.
     if (context.signal.aborted) break;
@@ -89,6 +89,15 @@ async function parts(ask: Ask): Promise<Finding | null> {
   return found("FRONT_BUFFERS_ANSWERS", "two parts of an answer that are sent 600 ms apart arrive together", cure);
 }
 
+async function earlyHints(ask: Ask, { patient }: Context): Promise<Finding | null> {
+  if (!patient.earlyHints) return null;
+  const probed = await ask({ how: "hints" });
+  if (probed?.report && probed.answer.hinted) return null;
+  const what = probed?.report ? "it does not come through" : outcome(probed);
+  const seen = `an answer of 103 is sent before that of 200, since early_hints is on: ${what}`;
+  return found("FRONT_BREAKS_EARLY_HINTS", seen, "take early_hints out of the section: lighttpd alone passes hints on");
+}
+
 async function upload(ask: Ask, { asked, patient, skip }: Context): Promise<Finding | null> {
   const { upload: bytes } = asked;
   if (bytes === undefined) return null;
@@ -101,6 +110,6 @@ async function upload(ask: Ask, { asked, patient, skip }: Context): Promise<Find
   const what = probed?.report ? `${probed.report.body} bytes of it arrive` : outcome(probed);
   const seen = `a body of ${bytes} bytes does not get through: ${what}`;
   const cure =
-    "raise the limit (nginx: client_max_body_size; Apache: LimitRequestBody; lighttpd: server.max-request-size)";
+    "raise the limit (nginx: client_max_body_size; Apache: FcgidMaxRequestLen of mod_fcgid; lighttpd: server.max-request-size)";
   return found("FRONT_BODY_LIMIT", seen, cure);
 }

@@ -18,7 +18,7 @@ export interface Probed {
 }
 
 export interface ProbeOptions {
-  /** What the answer is to be like: `parts`, `head=BYTES`. */
+  /** What the answer is to be like: `parts`, `hints`, `head=BYTES`. */
   readonly how?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Below the app's root, encoded, begins with `/`. Default: the root as the URL has it. */

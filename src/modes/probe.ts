@@ -97,6 +97,10 @@ class ProbedExchange implements RequestSink {
   #answer(): void {
     const { how } = this.#asked;
     const fill = Math.min(MAX_FILL, Number(/^head=(\d{1,6})$/.exec(how)?.[1] ?? 0));
+    if (how === "hints") {
+      const block = "Status: 103 Early Hints\r\nLink: </>; rel=propylon-doctor\r\n\r\n";
+      this.#response.send({ type: "head", status: 103, block });
+    }
     const header = fill === 0 ? "" : `X-Propylon-Fill: ${"x".repeat(fill)}\r\n`;
     const type = "Content-Type: application/json\r\nCache-Control: no-store\r\n";
     this.#response.send({ type: "head", status: 200, block: `Status: 200 OK\r\n${type}${header}\r\n` });

@@ -1,6 +1,7 @@
 /** `propylon doctor` on set-ups that are broken for real, and on the examples, of which it finds nothing to say. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { request as requestHttp } from "node:http";
 import { createSecureServer } from "node:http2";
@@ -15,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { INSTALLED, type ServerName, freePort, isRunnable, startWebServer } from "../support/front.ts";
 import { Service } from "../support/service.ts";
 import { type Mode, type Protocol, SupervisedServer, until } from "../support/supervised.ts";
-import { type Configuration, CONFIGURATIONS } from "./configurations.ts";
+import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BIN = join(ROOT, "bin/propylon.js");
@@ -164,15 +165,10 @@ describe.concurrent("the way to the server", () => {
   });
 
   it("SOCKET_STALE: the server was killed", async () => {
-    const socket = join(scratch, "stale.sock");
-    const child = spawn(process.execPath, [
-      "-e",
-      `require("net").createServer().listen(${JSON.stringify(socket)}, () => console.log())`,
-    ]);
-    await once(child.stdout, "data");
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    expect((await examine(await describeOnly(`socket = ${socket}`))).faults).toEqual(["SOCKET_STALE"]);
+    const server = await serve({ mode: "single" });
+    server.process.kill("SIGKILL");
+    await once(server.process, "exit");
+    expect((await examine(server.file)).faults).toEqual(["SOCKET_STALE"]);
   });
 
   it("SOCKET_NO_SOCKET: a file, or a directory, has its name", async () => {
@@ -371,26 +367,34 @@ describe("through a web server", () => {
     transport,
     mount,
     secret,
-  }: Omit<Configuration, "title" | "server" | "prefix" | "file">) => {
-    const key = [protocol, transport, mount, secret].join(" ");
-    const started =
-      servers.get(key) ?? serve({ mode: "fork", protocol, transport, server: { mount, ...(secret && { secret }) } });
+    multiplexed,
+    early_hints,
+  }: Pick<Configuration, "protocol" | "transport" | "mount" | "secret" | "multiplexed"> & { early_hints?: "true" }) => {
+    const options = { mount, ...(secret && { secret }), ...(multiplexed && { multiplexed: "true" }) };
+    const wanted = { protocol, transport, server: { ...options, ...(early_hints && { early_hints }) } };
+    const key = JSON.stringify(wanted);
+    const started = servers.get(key) ?? serve({ mode: "fork", ...wanted });
     servers.set(key, started);
     return started;
   };
-  const front = async (name: ServerName, config: string, { target }: SupervisedServer) => {
+  const front = async (name: ServerName, config: string, { target }: SupervisedServer, documents = {}) => {
     const values = "path" in target ? { SOCKET: target.path } : { BACKEND_PORT: target.port };
-    return await startWebServer({ name, config, values });
+    return await startWebServer({ name, config, values, documents });
   };
+  /** Debian's parameters of nginx leave the port out of Host. */
+  const losesPort = ({ needs }: Configuration): boolean =>
+    needs !== undefined && existsSync(needs) && /_param +HTTP_HOST +\$host;/.test(readFileSync(needs, "utf8"));
 
-  for (const each of CONFIGURATIONS) {
-    it.skipIf(!isRunnable(each)).concurrent(`finds nothing in the example configuration ${each.title}`, async () => {
+  for (const each of [...CONFIGURATIONS, ...VARIANTS]) {
+    const hints = losesPort(each) ? ["FRONT_PORT_LOST"] : [];
+    const title = `finds ${hints.length === 0 ? "nothing" : hints.join()} in the example configuration ${each.title}`;
+    it.skipIf(!isRunnable(each)).concurrent(title, async () => {
       const server = await behind(each);
-      const web = await front(each.server, each.file, server);
+      const web = await front(each.server, each.file, server, each.documents);
       try {
         const url = `${web.url}${each.prefix === "" ? "/" : each.prefix}`;
         const examined = await examine(server.file, "--url", url, "--upload", "2097152");
-        expect(examined, examined.out).toMatchObject({ code: 0, faults: [], hints: [], skipped: [] });
+        expect(examined, examined.out).toMatchObject({ code: 0, faults: [], hints, skipped: [] });
       } finally {
         await web.stop();
       }
@@ -407,12 +411,28 @@ describe("through a web server", () => {
     readonly hints?: readonly string[];
     /** Of the app's root; default "/". */
     readonly path?: string;
+    /** What the server is; default FastCGI. */
+    readonly server?: Pick<Configuration, "protocol" | "secret"> & { readonly early_hints?: "true" };
     readonly args?: readonly string[];
   }
 
   const NGINX = { name: "nginx", config: "examples/nginx/fastcgi-tcp.conf" } as const;
   const APACHE = { name: "apache", config: "apache-examples/mod_proxy_fcgi-tcp.conf" } as const;
   const LIGHTTPD = { name: "lighttpd", config: "examples/lighttpd/fastcgi-tcp.conf" } as const;
+  const AJP = {
+    name: "apache",
+    config: "apache-examples/mod_proxy_ajp-tcp.conf",
+    server: { protocol: "ajp", secret: "change-this" },
+  } as const;
+  const SCGI = {
+    name: "nginx",
+    config: "examples/nginx/scgi-tcp.conf",
+    server: { protocol: "scgi" },
+  } as const;
+  const CADDY = { name: "caddy", config: "examples/caddy/fastcgi-tcp.Caddyfile" } as const;
+  const H2O = { name: "h2o", config: "examples/h2o/fastcgi-tcp.yaml" } as const;
+  const HAPROXY = { name: "haproxy", config: "examples/haproxy/fastcgi-tcp.cfg" } as const;
+  const hinting = { server: { protocol: "fastcgi", early_hints: "true" } } as const;
   const param = (name: string, value: string) =>
     [new RegExp(`(fastcgi_param ${name} +)[^;]+;`), `$1${value};`] as const;
   const without = (name: string) => [new RegExp(`fastcgi_param ${name} +[^;]+;`), ""] as const;
@@ -422,6 +442,19 @@ describe("through a web server", () => {
     { ...NGINX, what: "the port is another one", changes: [["6500", "1"]], faults: ["FRONT_LOST_SERVER"] },
     { ...APACHE, what: "the port is another one", changes: [["6500", "1"]], faults: ["FRONT_LOST_SERVER"] },
     { ...LIGHTTPD, what: "the port is another one", changes: [["6500", "1"]], faults: ["FRONT_LOST_SERVER"] },
+    { ...CADDY, what: "the port is another one", changes: [["6500", "1"]], faults: ["FRONT_LOST_SERVER"] },
+    { ...H2O, what: "the port is another one", changes: [["6500", "1"]], faults: ["FRONT_LOST_SERVER"] },
+    { ...HAPROXY, what: "the port is another one", changes: [["6500", "1"]], faults: ["FRONT_LOST_SERVER"] },
+    { ...SCGI, what: "the port is another one", changes: [["4000", "1"]], faults: ["FRONT_LOST_SERVER"] },
+    { ...AJP, what: "the port is another one", changes: [["8009", "1"]], faults: ["FRONT_LOST_SERVER"] },
+    {
+      ...{ ...AJP, what: "the secret is another one", changes: [["change-this", "changed"]] },
+      faults: ["FRONT_SECRET_DIFFERS"],
+    },
+    {
+      ...{ ...AJP, what: "it sends no secret", changes: [["secret=change-this", ""]] },
+      faults: ["FRONT_SECRET_DIFFERS"],
+    },
     {
       ...{ ...NGINX, what: "the protocol is another one" },
       changes: [
@@ -500,6 +533,10 @@ describe("through a web server", () => {
       faults: ["FRONT_HOST_CHANGED"],
     },
     {
+      ...{ ...NGINX, what: "the port is left out", changes: [inLocation("fastcgi_param HTTP_HOST $host;")] },
+      ...{ faults: [], hints: ["FRONT_PORT_LOST"] },
+    },
+    {
       ...{ ...NGINX, what: "REMOTE_ADDR is a proxy's", changes: [param("REMOTE_ADDR", "192.0.2.7")] },
       ...{ faults: [], hints: ["FRONT_ADDRESS_HIDDEN"] },
     },
@@ -536,6 +573,31 @@ describe("through a web server", () => {
       ...{ faults: [], hints: ["FRONT_BUFFERS_ANSWERS"] },
     },
     {
+      ...{ ...SCGI, what: "it buffers", changes: [["scgi_buffering off;", ""]] },
+      ...{ faults: [], hints: ["FRONT_BUFFERS_ANSWERS"] },
+    },
+    {
+      ...{ ...NGINX, ...hinting, what: "it knows no early hints" },
+      ...{ changes: [], faults: ["FRONT_BREAKS_EARLY_HINTS"] },
+    },
+    {
+      ...{ ...APACHE, ...hinting, what: "it knows no early hints" },
+      ...{ changes: [], faults: ["FRONT_BREAKS_EARLY_HINTS"] },
+    },
+    { ...LIGHTTPD, ...hinting, what: "it passes early hints on", changes: [], faults: [] },
+    {
+      ...{
+        ...APACHE,
+        what: "its request headers are small",
+        changes: [["AllowEncodedSlashes NoDecode", "AllowEncodedSlashes NoDecode\nLimitRequestFieldSize 2048"]],
+      },
+      faults: ["FRONT_REQUEST_HEADER_LIMIT"],
+    },
+    {
+      ...{ ...LIGHTTPD, what: "its bodies are small", args: ["--upload", "2097152"] },
+      ...{ changes: [["server.port", "server.max-request-size = 100\nserver.port"]], faults: ["FRONT_BODY_LIMIT"] },
+    },
+    {
       ...{
         ...NGINX,
         what: "its request headers are small",
@@ -562,8 +624,8 @@ describe("through a web server", () => {
     },
   ];
 
-  async function examineBroken({ name, config, changes, path = "/", args = [] }: Broken): Promise<Examined> {
-    const server = await behind({ protocol: "fastcgi", transport: "tcp", mount: "auto" });
+  async function examineBroken({ name, config, changes, path = "/", args = [], ...more }: Broken): Promise<Examined> {
+    const server = await behind({ protocol: "fastcgi", ...more.server, transport: "tcp", mount: "auto" });
     const silent = createServer((socket) => socket.resume()).listen(0, "127.0.0.1");
     await once(silent, "listening");
     let lines = (await readFile(join(ROOT, config), "utf8")).replaceAll(/^ *#.*\n/gm, "");
@@ -584,7 +646,8 @@ describe("through a web server", () => {
 
   for (const each of BROKEN) {
     const { name, what, faults, hints = [] } = each;
-    it.skipIf(!INSTALLED.has(name)).concurrent(`${[...faults, ...hints].join()}: ${name}: ${what}`, async () => {
+    const found = [...faults, ...hints].join() || "nothing";
+    it.skipIf(!INSTALLED.has(name)).concurrent(`${found}: ${name}: ${what}`, async () => {
       const examined = await examineBroken(each);
       expect(examined, examined.out).toMatchObject({ faults, hints, code: faults.length === 0 ? 0 : 4 });
     });

@@ -12,6 +12,7 @@ describe("checkServer", () => {
   const patient: Patient = {
     ...{ file: report.file, protocol: "fastcgi", mode: report.mode, address: { port: 6500 }, secret: undefined },
     ...{
+      earlyHints: false,
       mount: "auto",
       adjusts: { place: false, client: false },
       statusPath: null,
