@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { request as requestHttp } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:net";
@@ -33,8 +33,11 @@ interface Examined {
   readonly out: string;
 }
 
-async function run(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [BIN, "doctor", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+async function run(
+  program: string,
+  args: readonly string[],
+): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [program, "doctor", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const [out, err, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -44,7 +47,11 @@ async function run(...args: string[]): Promise<{ code: number | null; out: strin
 }
 
 async function examine(...args: string[]): Promise<Examined> {
-  const { code, out, err } = await run("--json", ...args);
+  return await examineBy(BIN, ...args);
+}
+
+async function examineBy(program: string, ...args: string[]): Promise<Examined> {
+  const { code, out, err } = await run(program, ["--json", ...args]);
   expect(err).toBe("");
   const { findings, skipped } = JSON.parse(out) as {
     findings: { code: string; severity: string; seen: string; cure: string }[];
@@ -114,7 +121,7 @@ describe("propylon doctor", () => {
       const { file } = await serve({ mode });
       const examined = await examine(file);
       expect(examined, mode).toMatchObject({ code: 0, faults: [], hints: [] });
-      const { code, out } = await run(file);
+      const { code, out } = await run(BIN, [file]);
       expect(out).toMatch(/^(?:not checked: .*\n)*nothing wrong was found\n$/);
       expect(code).toBe(0);
     }
@@ -123,7 +130,7 @@ describe("propylon doctor", () => {
   it("loads no code of the app", async () => {
     const file = await describeOnly(`socket = ${join(scratch, "none.sock")}`);
     await writeFile(join(file, "../app.js"), 'throw new Error("loaded");\n');
-    const { code, out, err } = await run(file);
+    const { code, out, err } = await run(BIN, [file]);
     expect({ code, err }).toEqual({ code: 4, err: "" });
     expect(out).toMatch(
       /^fault SOCKET_MISSING\n {2}seen: there is no socket .*none\.sock\n {2}do: {3}start the server/,
@@ -132,7 +139,7 @@ describe("propylon doctor", () => {
 
   it("exits with 2 for a file that is wrong, and wrong usage", async () => {
     const file = await describeOnly("prot = 6500");
-    expect(await run(file)).toMatchObject({ code: 2, out: "", err: expect.stringContaining("prot") });
+    expect(await run(BIN, [file])).toMatchObject({ code: 2, out: "", err: expect.stringContaining("prot") });
     const good = await describeOnly("port = 6500");
     for (const args of [
       ["--url", "ftp://x/"],
@@ -140,7 +147,11 @@ describe("propylon doctor", () => {
       ["--front-host", "web1"],
       ["--front-user", "no such"],
     ]) {
-      expect(await run(good, ...args)).toMatchObject({ code: 2, out: "", err: expect.stringContaining(args[0]!) });
+      expect(await run(BIN, [good, ...args])).toMatchObject({
+        code: 2,
+        out: "",
+        err: expect.stringContaining(args[0]!),
+      });
     }
   });
 
@@ -337,6 +348,17 @@ describe.concurrent("the running server", () => {
     });
     const { faults } = await examined;
     expect(faults).toContain("SERVER_NOT_READY");
+  });
+
+  it("SERVER_OTHER_VERSION: propylon was updated, and the server not restarted", async () => {
+    const { file } = await serve();
+    const updated = await mkdtemp(join(scratch, "updated-"));
+    for (const part of ["bin", "dist"]) await cp(join(ROOT, part), join(updated, part), { recursive: true });
+    await symlink(join(ROOT, "node_modules"), join(updated, "node_modules"));
+    const description = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as object;
+    await writeFile(join(updated, "package.json"), JSON.stringify({ ...description, version: "999.0.0" }));
+    const { faults, hints } = await examineBy(join(updated, "bin/propylon.js"), file);
+    expect({ faults, hints }).toEqual({ faults: [], hints: ["SERVER_OTHER_VERSION"] });
   });
 
   it("PID_FILE_WRONG: the file names another process, or one that is gone", async () => {
