@@ -1,6 +1,6 @@
 /** `propylon web-config`: prints the configuration of a web server, or a unit of systemd, that fits a file. */
 import { existsSync, realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { type DescribedSite, describeSite } from "../deploy/described-site.ts";
@@ -98,9 +98,8 @@ function configOf(kind: keyof typeof WRITERS, site: Site, log: Logger): string {
 
 /** What an option of the section needs of the web server beside, and is not in the text. */
 function sayWhatIsLeft({ plan, keys, place }: DescribedSite, kind: string, log: Logger): void {
-  for (const name of ["authorizer", "sendfile"] as const) {
-    if (plan?.settings.app[name] === undefined) continue;
-    const where = describePlace(keys.get(name) ?? place);
+  if (plan?.settings.app.authorizer !== undefined) {
+    const where = describePlace(keys.get("authorizer") ?? place);
     log.warn(`${where}needs lines of the web server that are not printed: docs/web-server.md has them`);
   }
   if (plan?.settings.app.earlyHints === true && kind !== "lighttpd") {
@@ -146,6 +145,7 @@ function siteOf(
     socketGroup: "fd" in plan.address ? null : plan.settings.listen.socketGroup,
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
     secret: plan.protocol === "ajp" ? secret : undefined,
+    sendfile: sendfileOf(plan),
     files: filesOf(
       app.files.map((each) => ({ ...each, url: checkedUrl(prefix + each.url, "a path of files", place) })),
       (flags.static ?? []).map(staticOf),
@@ -155,6 +155,12 @@ function siteOf(
     hostName: hostName === undefined ? undefined : namedHost(hostName),
     root: resolve(root),
   };
+}
+
+/** The plan has been checked. */
+function sendfileOf({ settings }: GatewayPlan): Site["sendfile"] {
+  const { sendfile: kind, sendfileRoot, sendfileUri = "" } = settings.app;
+  return kind && { kind, root: join(sendfileRoot!, "/"), uri: join(sendfileUri, "/") };
 }
 
 /** The command line's win. The longest URL is first, since some web servers take the first that fits. */

@@ -1,6 +1,6 @@
 /** Apache: mod_proxy_fcgi, mod_proxy_scgi, mod_proxy_ajp, or mod_fcgid for an app that it starts. */
 import { ConfigError } from "../errors.ts";
-import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, sendfileRoot, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const SCHEMES = { fastcgi: "fcgi", scgi: "scgi", ajp: "ajp" } as const;
@@ -19,6 +19,7 @@ export function apacheConfig(site: Site): string {
     ...(spawns ? ["fcgid"] : ["proxy", module.slice("mod_".length)]),
     ...(files.length > 0 ? ["alias"] : []),
     ...(files.some(({ maxAge }) => maxAge !== undefined) ? ["headers"] : []),
+    ...(site.sendfile === undefined ? [] : ["xsendfile"]),
   ];
   const listen = listenOf(site);
   const heading = [
@@ -30,6 +31,7 @@ export function apacheConfig(site: Site): string {
       ? ["Without a host name it answers only where no other site does: a2dissite 000-default, or say --host-name."]
       : []),
     ...(spawns ? ["Debian has mod_fcgid in the package libapache2-mod-fcgid."] : []),
+    ...(site.sendfile === undefined ? [] : ["Debian has mod_xsendfile in the package libapache2-mod-xsendfile."]),
     ...(secret === undefined ? [] : ["It has the secret in it: chmod 640."]),
     ...remarksOf(site, "www-data"),
   ];
@@ -49,6 +51,7 @@ export function apacheConfig(site: Site): string {
         "",
         ...filesOf(site),
         ...(spawns ? spawned(site, address.spawn) : proxied(site)),
+        ...sentFiles(site),
       ],
       INDENT,
     ),
@@ -75,6 +78,17 @@ function filesOf({ files, address, place }: Site): Lines {
     "</Directory>",
     "",
   ]);
+}
+
+function sentFiles(site: Site): Lines {
+  if (site.sendfile === undefined) return [];
+  const root = sendfileRoot(site, "Apache", "x-sendfile");
+  return [
+    "",
+    "XSendFile On",
+    "# What sendfile_root says. Apache may send what is below it, and nothing else.",
+    `XSendFilePath ${quoted(root, "the directory", SPECIAL, site.place)}`,
+  ];
 }
 
 function proxied(site: Site): Lines {

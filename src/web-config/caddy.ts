@@ -1,6 +1,6 @@
 /** Caddy 2: reverse_proxy with transport fastcgi. */
 import { ConfigError } from "../errors.ts";
-import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, sendfileRoot, transportOf } from "./site.ts";
 import { type Lines, comments, indented, joined, plain, quoted } from "./text.ts";
 
 const INDENT = "\t";
@@ -20,6 +20,7 @@ export function caddyConfig(site: Site): string {
       "yourself (propylon web-config systemd FILE.ini makes a service of it)";
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
+  if (site.sendfile !== undefined) sendfileRoot(site, "Caddy", null);
   const heading = [
     `Caddy with transport fastcgi ${transportOf(site)}; the app is that of ${site.file}.`,
     "",

@@ -1,6 +1,6 @@
 /** lighttpd: mod_fastcgi, mod_scgi, mod_ajp13; it can start FastCGI and SCGI servers by itself. */
 import { ConfigError } from "../errors.ts";
-import { type Site, TITLES, cacheControl, remarksOf, transportOf } from "./site.ts";
+import { type Site, TITLES, cacheControl, remarksOf, sendfileRoot, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const MODULES = { fastcgi: "mod_fastcgi", scgi: "mod_scgi", ajp: "mod_ajp13" } as const;
@@ -129,6 +129,7 @@ function cgi(site: Site, protocol: "fastcgi" | "scgi"): Lines {
     ...whereOf(site),
     '"check-local" => "disable"',
     ...(site.prefix === "" ? ['"fix-root-scriptname" => "enable"'] : []),
+    ...sentFiles(site),
   ];
   const why =
     "spawn" in site.address
@@ -137,17 +138,35 @@ function cgi(site: Site, protocol: "fastcgi" | "scgi"): Lines {
           "# for an app that does not block; of several, each has its own memory and its own socket.",
         ]
       : [];
-  return [...why, `${OPTIONS[protocol]} = ( "${site.prefix || "/"}" => ((`, ...listed(options), ")) )"];
+  return [
+    ...why,
+    ...sentFilesRemark(site),
+    `${OPTIONS[protocol]} = ( "${site.prefix || "/"}" => ((`,
+    ...listed(options),
+    ")) )",
+  ];
 }
 
 function ajp(site: Site): Lines {
   const { prefix } = site;
-  const server = [`${OPTIONS.ajp} = ( "" => ((`, ...listed(whereOf(site)), ")) )"];
+  const options = [...whereOf(site), ...sentFiles(site)];
+  const server = [...sentFilesRemark(site), `${OPTIONS.ajp} = ( "" => ((`, ...listed(options), ")) )"];
   return [
     '# With any other key than "" mod_ajp13 cuts the path off after its first segment. PATCH, for which it has',
     "# no code, it answers with 400.",
     ...(prefix === "" ? server : within(`$HTTP["url"] =~ "^${escapeRegExp(prefix)}(/|$)"`, server)),
   ];
+}
+
+function sentFilesRemark({ sendfile }: Site): string[] {
+  if (sendfile === undefined) return [];
+  return ["# x-sendfile-docroot is what sendfile_root says. lighttpd may send what is below it, and nothing else."];
+}
+
+function sentFiles(site: Site): string[] {
+  if (site.sendfile === undefined) return [];
+  const root = quoted(sendfileRoot(site, "lighttpd", "x-sendfile"), "the directory", null, site.place);
+  return ['"x-sendfile" => "enable"', `"x-sendfile-docroot" => ( ${root} )`];
 }
 
 function whereOf({ address, protocol, name, place }: Site): string[] {

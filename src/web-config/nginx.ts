@@ -1,6 +1,6 @@
 /** nginx: fastcgi_pass and scgi_pass. */
-import { ConfigError } from "../errors.ts";
-import { type Site, cacheControl, hostAndPort, remarksOf, transportOf } from "./site.ts";
+import { ConfigError, type ConfigPlace } from "../errors.ts";
+import { type Site, cacheControl, hostAndPort, remarksOf, sendfileRoot, transportOf } from "./site.ts";
 import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
 
 const INDENT = "    ";
@@ -48,12 +48,13 @@ export function nginxConfig(site: Site): string {
       [
         `listen ${listenOf(site)};`,
         hostName !== undefined && `server_name ${hostName};`,
-        `root ${/^[\w./-]+$/.test(root) ? root : quoted(root, "the directory", SPECIAL, place)};`,
+        `root ${pathOf(root, place)};`,
         "",
         "# 0 leaves the limit to the app; the default is 1 MiB.",
         "client_max_body_size 0;",
         "",
         ...filesOf(site),
+        ...sentFiles(site),
         prefix === "" ? "location / {" : `location ~ ^${escapeRegExp(prefix)}(?<path_info>/.*)?$ {`,
         ...indented([`${word}_pass ${target};`, ...passing(word), "", ...variables(word, prefix)], INDENT),
         "}",
@@ -86,6 +87,24 @@ function filesOf({ files, place }: Site): Lines {
     "}",
     "",
   ]);
+}
+
+function sentFiles(site: Site): Lines {
+  const { sendfile, place } = site;
+  if (sendfile === undefined) return [];
+  const root = sendfileRoot(site, "nginx", "x-accel-redirect");
+  return [
+    "# sendfile_uri, and what sendfile_root says, both with a slash at the end. No client gets in here.",
+    `location ${plain(sendfile.uri, "sendfile_uri", { ...place, key: "sendfile_uri" })} {`,
+    `${INDENT}internal;`,
+    `${INDENT}alias ${pathOf(`${root}/`, place)};`,
+    "}",
+    "",
+  ];
+}
+
+function pathOf(path: string, place: ConfigPlace): string {
+  return /^[\w./-]+$/.test(path) ? path : quoted(path, "the directory", SPECIAL, place);
 }
 
 function passing(word: "fastcgi" | "scgi"): string[] {

@@ -1,5 +1,5 @@
 /** What a web server has to know of an app and its server: the one input of every configuration that is printed. */
-import type { ConfigPlace } from "../errors.ts";
+import { ConfigError, type ConfigPlace } from "../errors.ts";
 
 export type SiteProtocol = "fastcgi" | "scgi" | "ajp";
 
@@ -27,6 +27,15 @@ export function cacheControl(maxAge: number): string {
   return `"public, max-age=${maxAge}"`;
 }
 
+/** Files that the app names and the web server sends. */
+export interface SiteSendfile {
+  readonly kind: "x-sendfile" | "x-accel-redirect";
+  /** The directory that they are below, absolute, with a slash at its end. */
+  readonly root: string;
+  /** What stands for it in X-Accel-Redirect, with a slash at its end. */
+  readonly uri: string;
+}
+
 export interface Site {
   /** What the file is called: letters, digits, `-` and `_`. */
   readonly name: string;
@@ -46,6 +55,7 @@ export interface Site {
   readonly knowsPrefix: boolean;
   /** Of AJP. */
   readonly secret?: string | undefined;
+  readonly sendfile?: SiteSendfile | undefined;
   readonly files: readonly SiteFiles[];
   /** Files that stay with the app: a line for people each. */
   readonly kept: readonly string[];
@@ -62,6 +72,18 @@ export const TITLES: Readonly<Record<SiteProtocol, string>> = { fastcgi: "FastCG
 /** `127.0.0.1:6500`, `[::1]:6500`. */
 export function hostAndPort({ host, port }: { readonly host: string; readonly port: number }): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Without the slash at its end. @throws ConfigError CONFIG_NOT_SUPPORTED where the web server has another way */
+export function sendfileRoot({ sendfile, place }: Site, server: string, kind: SiteSendfile["kind"] | null): string {
+  if (sendfile!.kind !== kind) {
+    const message =
+      kind === null
+        ? `${server} sends no files that the app names: leave it out, and the app sends them`
+        : `${server} knows ${kind} alone`;
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "sendfile" });
+  }
+  return sendfile!.root.replace(/(?<=.)\/$/, "");
 }
 
 /** For headings: `over a Unix socket, under /james`. */

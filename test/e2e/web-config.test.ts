@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,12 +12,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { createProgram } from "../../dist/commands/program.js";
 import { Backends } from "../support/backends.ts";
-import { type Front, freePort, isRunnable, startWebServer } from "../support/front.ts";
+import { type Front, freePort, hasModule, isRunnable, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
 import { NotifySocket, ask } from "../support/service.ts";
+import { SupervisedServer } from "../support/supervised.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
 const HELLO = fileURLToPath(new URL("../../examples/hello/app.js", import.meta.url));
+const FILES = `call:${fileURLToPath(new URL("../../examples/files/app.js", import.meta.url))}:makeApp`;
 const FCGID = "/usr/lib/apache2/modules/mod_fcgid.so";
 
 type Kind = "apache" | "lighttpd" | "nginx" | "caddy";
@@ -285,6 +287,41 @@ describe("lighttpd", () => {
       await stop();
     },
   );
+});
+
+describe.each([
+  ...(["fastcgi", "scgi", "ajp"] as const).flatMap((protocol) => [
+    ["apache", protocol] as const,
+    ["lighttpd", protocol] as const,
+  ]),
+  ["nginx", "fastcgi"] as const,
+  ["nginx", "scgi"] as const,
+])("files that the app names, behind %s over %s", (server, protocol) => {
+  const runs = isThere(server, protocol) && (server !== "apache" || hasModule("apache", "xsendfile"));
+
+  it.skipIf(!runs)("are sent by the web server", async () => {
+    const log = join(scratch, `access ${(ids += 1)}.log`);
+    const sendfile =
+      server === "nginx" ? { sendfile: "x-accel-redirect", sendfile_uri: "/internal" } : { sendfile: "x-sendfile" };
+    const app = await SupervisedServer.start({
+      ...{ mode: "single", protocol, use: FILES, app: { directory: files } },
+      server: { ...sendfile, sendfile_root: files, access_log: log, access_log_format: "%%>s %%B %%U" },
+    });
+    try {
+      const port = await freePort();
+      const { url, stop } = await started(
+        server,
+        await printed([server, app.file, "--listen", `127.0.0.1:${port}`]),
+        port,
+      );
+      const answer = await call(url, { path: "/style.css", headers: ["Cookie", "member=yes"] });
+      expect([answer.status, String(answer.body)]).toEqual([200, STYLE]);
+      await expect.poll(async () => await readFile(log, "utf8")).toBe("200 0 /style.css\n");
+      await stop();
+    } finally {
+      await app.stop();
+    }
+  });
 });
 
 /** A file whose server has no address: the web server starts it. */

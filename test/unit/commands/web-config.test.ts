@@ -146,12 +146,25 @@ describe("propylon web-config", () => {
   });
 
   it("has a word for options that need more of the web server", async () => {
-    const server = `${FCGI}\nsendfile = x-sendfile\nsendfile_root = /srv\nauthorizer = main`;
+    const server = `${FCGI}\nauthorizer = main`;
     const { code, printed, told } = await run("apache", server);
     expect([code, printed.includes("ProxyPass")]).toEqual([undefined, true]);
-    expect(told).toMatch(/wiki\.ini:7 \[server:main\] authorizer: needs lines of the web server .*web-server\.md/);
-    expect(told).toMatch(/wiki\.ini:5 \[server:main\] sendfile: needs lines of the web server/);
+    expect(told).toMatch(/wiki\.ini:5 \[server:main\] authorizer: needs lines of the web server .*web-server\.md/);
     expect((await run("systemd", server, { user: "www-data" })).told).not.toContain("needs lines");
+  });
+
+  it("refuses a way to send files that the web server does not know", async () => {
+    const server = `${FCGI}\nsendfile = x-sendfile\nsendfile_root = /srv`;
+    for (const [kind, why] of [
+      ["nginx", "nginx knows x-accel-redirect alone"],
+      ["caddy", "Caddy sends no files that the app names"],
+    ] as const) {
+      const { code, printed, told } = await run(kind, server);
+      expect([code, printed], told).toEqual([2, ""]);
+      expect(told).toMatch(new RegExp(`CONFIG_NOT_SUPPORTED: .*sendfile.*: ${why}`));
+    }
+    const internal = `${FCGI}\nsendfile = x-accel-redirect\nsendfile_root = /srv\nsendfile_uri = /int{1}/`;
+    expect((await run("nginx", internal)).told).toMatch(/sendfile_uri/);
   });
 
   it("has a word for early hints, but for lighttpd", async () => {

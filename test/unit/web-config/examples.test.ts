@@ -60,6 +60,18 @@ describe("what propylon web-config prints", () => {
     }
   });
 
+  it.each([
+    ["apache", "apache-examples/mod_xsendfile.conf", "x-sendfile"],
+    ["lighttpd", "examples/lighttpd/x-sendfile.conf", "x-sendfile"],
+    ["nginx", "examples/nginx/x-accel-redirect.conf", "x-accel-redirect"],
+  ] as const)("is that of files that %s sends: %s", (server, name, kind) => {
+    const file = join(ROOT, name);
+    const sendfile = { kind, root: "/srv/files/", uri: "/internal/" };
+    const configuration = { title: "", server, protocol: "fastcgi", transport: "unix", mount: "auto" } as const;
+    const site = siteOf({ ...configuration, prefix: "", file });
+    expect(body(WRITERS[server]!({ ...site, sendfile }))).toBe(body(readFileSync(file, "utf8")));
+  });
+
   it("has an example of each of them", () => {
     expect(new Set(printed.map(({ server }) => server)).size).toBe(4);
     expect(printed.length).toBeGreaterThanOrEqual(36);
