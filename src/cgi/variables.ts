@@ -6,7 +6,8 @@ export type CgiVariables = Readonly<Record<string, string>>;
 
 const URL_SHOWN = 256;
 const METHOD_SHOWN = 32;
-const NAME = /^[A-Za-z0-9_]{1,256}$/;
+/** Hyphens and dots for Shibboleth and mod_auth_openidc, which call variables what the attributes and claims are called. */
+const NAME = /^[\w.-]{1,256}$/;
 /** Apache renames every old variable so on an internal redirect, `HTTP_COOKIE` included. */
 const CLIENT_HEADER = /^(?:REDIRECT_)*HTTP_/;
 
@@ -41,7 +42,7 @@ export function valueAt(params: Params, at: number): string {
 /**
  * What the web server says of the request: `REMOTE_USER`, `HTTPS`, `SSL_*`, `SERVER_*` and the like, "" where it was
  * sent empty. Nothing that a client can set by a header of its own is in it (no `HTTP_*`, no `REDIRECT_HTTP_*`). The
- * last of a repeated variable counts. Names other than 1 to 256 letters, digits and underscores are dropped.
+ * last of a repeated variable counts. Names of anything but 1 to 256 letters, digits and `_ - .` are dropped.
  */
 export function serverVariables(params: Params): CgiVariables {
   const variables: Record<string, string> = Object.create(null);

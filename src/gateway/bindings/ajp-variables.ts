@@ -31,7 +31,8 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ["AJP_SSL_PROTOCOL", "SSL_PROTOCOL"],
 ]);
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** No dots: `javax.servlet.…` is a servlet container's own. */
+const NAME = /^[A-Za-z_][\w-]*$/;
 /** A name with `_` could pass for another header's: mod_proxy_ajp and lighttpd let X_User pass beside X-User. */
 const HEADER_NAME = /^[A-Za-z0-9-]+$/;
 /** What the packet itself says, and what a client says: no named attribute stands for it. */

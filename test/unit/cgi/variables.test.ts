@@ -69,10 +69,21 @@ describe("serverVariables", () => {
     expect(variables["constructor"]).toBeUndefined();
   });
 
-  it("drops names of anything but 1 to 256 letters, digits and underscores", () => {
+  it("keeps the names that Shibboleth and mod_auth_openidc give, with hyphens and dots", () => {
+    const params = paramsOf([
+      ["Shib-Session-ID", "_4711"],
+      ["OIDC_CLAIM_https---example.org-roles", "admin"],
+    ]);
+    expect({ ...serverVariables(params) }).toEqual({
+      "Shib-Session-ID": "_4711",
+      "OIDC_CLAIM_https---example.org-roles": "admin",
+    });
+  });
+
+  it("drops names of anything but 1 to 256 letters, digits, underscores, hyphens and dots", () => {
     const longest = "A".repeat(256);
     const params = paramsOf([
-      ["SSL_CLIENT.S", "x"],
+      ["SSL_CLIENT/S", "x"],
       ["", "x"],
       ["A B", "x"],
       [`${longest}A`, "x"],

@@ -461,6 +461,7 @@ describe("the variables", () => {
           ...[ajp.attribute(7, "PEM"), ajp.attribute(8, "AES"), ajp.attribute(9, "session"), 11, ajp.int(256)],
           ...[ajp.reqAttribute("AJP_REMOTE_PORT", "52814"), ajp.reqAttribute("AJP_LOCAL_ADDR", "192.0.2.10")],
           ...[ajp.reqAttribute("AJP_SSL_PROTOCOL", "TLSv1.3"), ajp.reqAttribute("eppn", "alice@example.test")],
+          ajp.reqAttribute("Shib-Session-ID", "_4711"),
         ],
       }),
     ).toEqual({
@@ -470,6 +471,7 @@ describe("the variables", () => {
       ...{ REMOTE_ADDR: "203.0.113.7", REMOTE_PORT: "52814", REMOTE_USER: "alice", AUTH_TYPE: "Basic" },
       ...{ JVM_ROUTE: "node1", SSL_CLIENT_CERT: "PEM", SSL_CIPHER: "AES", SSL_SESSION_ID: "session" },
       ...{ SSL_CIPHER_USEKEYSIZE: "256", SSL_PROTOCOL: "TLSv1.3", eppn: "alice@example.test" },
+      "Shib-Session-ID": "_4711",
       ...{ CONTENT_LENGTH: "3", CONTENT_TYPE: "text/plain", HTTP_HOST: "www.example.test", HTTP_X_FOO_BAR: "x" },
     });
   });
