@@ -18,6 +18,7 @@ const STANDS_IN = new RegExp(
     String.raw`(?<PORT>\b8080\b)`,
     String.raw`(?<HOST_1>\b10\.0\.0\.1\b)`,
     String.raw`(?<HOST_2>\b10\.0\.0\.2\b)`,
+    String.raw`(?<PROVIDER>https://login\.example\.org\b)`,
   ].join("|"),
   "g",
 );
@@ -86,16 +87,18 @@ export async function findWebServer(name) {
  * @param {keyof typeof SERVERS} options.name
  * @param {string} options.config the example file
  * @param {{ PORT?: number, SOCKET?: string, BACKEND_PORT?: number, ROOT?: string, APP?: string, FILES?: string,
- *   CONF?: string, HOST_1?: string, HOST_2?: string }} [options.values] what to put in place of the file's own port 8080
- *   (default: a free one), `/run/propylon/app.sock`, backend port, `/srv/www`, `/srv/app`, `/srv/files`, `/etc/propylon`,
- *   10.0.0.1 and 10.0.0.2
+ *   CONF?: string, HOST_1?: string, HOST_2?: string, PROVIDER?: string }} [options.values] what to put in place of the
+ *   file's own port 8080 (default: a free one), `/run/propylon/app.sock`, backend port, `/srv/www`, `/srv/app`,
+ *   `/srv/files`, `/etc/propylon`, 10.0.0.1, 10.0.0.2 and `https://login.example.org`
  * @param {Record<string, string>} [options.documents] what is to stand in the document root, content by path
  * @param {string} [options.dir] a directory to work in, kept afterwards (default: a temporary one, removed by `stop`);
  *   the server's own user must be able to enter it
+ * @param {readonly string[]} [options.modules] further modules of Apache, which are not for every example: with
+ *   mod_auth_openidc it listens long before it heeds a signal
  * @param {readonly string[]} [options.without] modules of Apache that it shall not have
  * @returns {Promise<{ url: string, pid: number, log(): Promise<string>, stop(): Promise<void> }>}
  */
-export async function startWebServer({ name, config, values = {}, documents = {}, dir, without = [] }) {
+export async function startWebServer({ name, config, values = {}, documents = {}, dir, modules = [], without = [] }) {
   const server = SERVERS[name];
   const program = await findWebServer(name);
   if (program === null) throw new Error(`${name} is not installed (looked for ${server.programs.join(", ")})`);
@@ -120,7 +123,7 @@ export async function startWebServer({ name, config, values = {}, documents = {}
   await writeFile(example, text);
   const main = join(scratch, "_main.conf");
   const errorLog = join(scratch, "error.log");
-  await writeFile(main, await server.scaffold({ example, scratch, errorLog, without }));
+  await writeFile(main, await server.scaffold({ example, scratch, errorLog, modules, without }));
 
   let output = "";
   // Caddy keeps what it has been told last in its user's home.
@@ -187,7 +190,7 @@ const APACHE_MODULES = [
 
 const APACHE_DIRECTORIES = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"];
 
-async function apacheScaffold({ example, scratch, errorLog, without }) {
+async function apacheScaffold({ example, scratch, errorLog, modules, without }) {
   const lines = [
     `ServerRoot "${scratch}"`,
     `DefaultRuntimeDir "${scratch}"`,
@@ -198,7 +201,7 @@ async function apacheScaffold({ example, scratch, errorLog, without }) {
     ...(asRoot ? ["User www-data", "Group www-data"] : []),
   ];
   for (const directory of APACHE_DIRECTORIES) {
-    for (const module of APACHE_MODULES.filter((module) => !without.includes(module))) {
+    for (const module of [...APACHE_MODULES, ...modules].filter((module) => !without.includes(module))) {
       const file = join(directory, `mod_${module}.so`);
       if (await exists(file)) lines.push(`LoadModule ${module}_module "${file}"`);
     }

@@ -35,9 +35,11 @@ const PACKAGES = {
   chromium: "chromium",
   iproute2: "ip",
   ...{ "spawn-fcgi": "spawn-fcgi", systemd: "systemd-notify" },
+  "libapache2-mod-auth-openidc": "/usr/lib/apache2/modules/mod_auth_openidc.so",
   "libapache2-mod-fcgid": "/usr/lib/apache2/modules/mod_fcgid.so",
   "libapache2-mod-jk": "/usr/lib/apache2/modules/mod_jk.so",
   "libapache2-mod-xsendfile": "/usr/lib/apache2/modules/mod_xsendfile.so",
+  "lighttpd-mod-openssl": "/usr/lib/lighttpd/mod_openssl.so",
 };
 /** Majors beside the one that runs this file, as the npm package `node` has them. */
 const OTHER_NODES = [22, 24, 26].filter((major) => major !== Number(process.versions.node.split(".")[0]));

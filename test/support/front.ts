@@ -27,9 +27,11 @@ interface WebServerModule {
       CONF?: string;
       HOST_1?: string;
       HOST_2?: string;
+      PROVIDER?: string;
     };
     readonly documents?: Readonly<Record<string, string>> | undefined;
     readonly dir?: string;
+    readonly modules?: readonly string[];
     readonly without?: readonly string[];
   }): Promise<Front>;
   freePort(): Promise<number>;
@@ -66,14 +68,10 @@ const MODULES: Readonly<Partial<Record<ServerName, readonly string[]>>> = {
 /** Those for AJP, which not every build of a server has. */
 const AJP_MODULES: Readonly<Partial<Record<ServerName, string>>> = { apache: "mod_proxy_ajp", lighttpd: "mod_ajp13" };
 
-const MODULE_DIRECTORIES = {
-  apache: ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/local/libexec/apache24"],
-};
-
-/** Whether Apache and a module of it are here; says so where only the module is missing. */
-export function hasModule(server: "apache", module: string): boolean {
+/** Whether a web server and a module of it are here; says so where only the module is missing. */
+export function hasModule(server: "apache" | "lighttpd", module: string): boolean {
   if (!INSTALLED.has(server)) return false;
-  if (MODULE_DIRECTORIES[server].some((directory) => existsSync(`${directory}/mod_${module}.so`))) return true;
+  if (MODULES[server]?.some((directory) => existsSync(`${directory}/mod_${module}.so`)) === true) return true;
   console.warn(`SKIPPED: ${server} has no mod_${module} here`);
   return false;
 }
