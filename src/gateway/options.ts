@@ -184,7 +184,8 @@ export const GATEWAY_OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRow>> 
   upgrade: {
     kind: "boolean",
     default: false,
-    about: "the web server carries WebSockets: lighttpd 1.4.74 and later, over FastCGI (not multiplexed) and SCGI",
+    about:
+      "the web server carries WebSockets: nginx over SCGI, lighttpd from 1.4.74 on over SCGI and FastCGI (not multiplexed)",
   },
   maxUpgrades: {
     kind: "count",

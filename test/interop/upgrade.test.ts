@@ -371,7 +371,7 @@ describe("a web server that carries no upgrades", () => {
       NodeJS.ReadableStream & { statusCode: number },
     ];
     expect(response.statusCode).toBe(501);
-    expect(await text(response)).toMatch(/lighttpd 1\.4\.74 .*"upgrade" => "enable".*upgrade = true/s);
+    expect(await text(response)).toMatch(/nginx over SCGI.*lighttpd 1\.4\.74 .*"upgrade" => "enable".*upgrade = true/s);
     expect(listener).not.toHaveBeenCalled();
     expect(server.counters).toMatchObject({ upgrades: 0 });
   });
@@ -398,6 +398,19 @@ describe("a web server that carries no upgrades", () => {
     expect([...answer.headers.keys()]).not.toContain("upgrade");
     expect(server.counters).toMatchObject({ upgrades: 0, upgradesRefused: 1 });
     await closed;
+  });
+
+  it.each(["fastcgi", "scgi"] as const)("is known by its name over %s, however late STDIN ends", async (protocol) => {
+    const listener = vi.fn();
+    const server = createServer({ protocol, upgrade: true }, (_req, res) => void res.end("plain"));
+    server.on("upgrade", listener);
+    const { port } = await open(server);
+    const front = await upgradeFront({ port }, protocol, "Apache/2.4.66 (Debian)");
+    cleanUps.push(() => front.close());
+    const socket = webSocket(front.port);
+    const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode: number }];
+    expect(response.statusCode).toBe(501);
+    expect(listener).not.toHaveBeenCalled();
   });
 
   it("is any that speaks AJP", async () => {

@@ -23,7 +23,12 @@ const STDOUT = 6;
 const LARGEST_RECORD = 65_535;
 const NOTHING = Buffer.alloc(0);
 
-export async function upgradeFront(target: Target, protocol: "fastcgi" | "scgi"): Promise<UpgradeFront> {
+/** `software`: what it says that it is. */
+export async function upgradeFront(
+  target: Target,
+  protocol: "fastcgi" | "scgi",
+  software: string = "lighttpd/1.4.74",
+): Promise<UpgradeFront> {
   const open = new Set<Socket>();
   const clients = new Set<Socket>();
   const front: Server = createServer((_request, response) => response.writeHead(404).end());
@@ -33,7 +38,9 @@ export async function upgradeFront(target: Target, protocol: "fastcgi" | "scgi")
     clients.add(client);
     backend.once("close", () => open.delete(backend));
     client.once("close", () => clients.delete(client));
-    carry(request, client, head, backend, protocol === "fastcgi" ? new FastCgi(backend) : new Scgi(backend));
+    const framing = protocol === "fastcgi" ? new FastCgi(backend) : new Scgi(backend);
+    framing.begin(variablesOf(request, software));
+    carry(client, head, backend, framing);
   });
   front.listen(0, "127.0.0.1");
   await once(front, "listening");
@@ -60,9 +67,8 @@ interface Framing {
   receive(chunk: Buffer): (Buffer | null)[];
 }
 
-function carry(request: IncomingMessage, client: Socket, early: Buffer, backend: Socket, framing: Framing): void {
+function carry(client: Socket, early: Buffer, backend: Socket, framing: Framing): void {
   let head: Buffer | null = NOTHING;
-  framing.begin(variablesOf(request));
   backend.on("data", (received: Buffer) => {
     for (const chunk of framing.receive(received)) {
       if (chunk === null) client.end();
@@ -110,7 +116,7 @@ function answerHead(client: Socket, block: string): boolean {
 }
 
 /** As http_cgi_headers: CONTENT_LENGTH first, 0 for a request that may be upgraded (gw_upgrade_policy). */
-function variablesOf({ method, url, headers }: IncomingMessage): [string, string][] {
+function variablesOf({ method, url, headers }: IncomingMessage, software: string): [string, string][] {
   const [path, query] = [url!.split("?", 1)[0]!, url!.slice(url!.indexOf("?") + 1)];
   return [
     ["CONTENT_LENGTH", "0"],
@@ -120,7 +126,7 @@ function variablesOf({ method, url, headers }: IncomingMessage): [string, string
     ["PATH_INFO", path],
     ["REQUEST_METHOD", method!],
     ["SERVER_PROTOCOL", "HTTP/1.1"],
-    ["SERVER_SOFTWARE", "lighttpd/1.4.74"],
+    ["SERVER_SOFTWARE", software],
     ["GATEWAY_INTERFACE", "CGI/1.1"],
     ["REMOTE_ADDR", "192.0.2.7"],
     ["SERVER_NAME", "www.example.test"],

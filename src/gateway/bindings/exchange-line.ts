@@ -2,7 +2,7 @@
 import { announcedLength } from "../../cgi/body-framing.ts";
 import { errorAnswer } from "../../cgi/error-page.ts";
 import { isInterim } from "../../cgi/response-head.ts";
-import { SWITCHING_PROTOCOLS, UPGRADE_REFUSED, upgradeOf } from "../../cgi/upgrade.ts";
+import { mayUpgrade, SWITCHING_PROTOCOLS, UPGRADE_REFUSED } from "../../cgi/upgrade.ts";
 import { requestLine, variable } from "../../cgi/variables.ts";
 import type { AbortCode, RequestError } from "../../errors.ts";
 import type {
@@ -126,8 +126,8 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
       this.#id = setting.requestIds.next();
       this.#begun = clock.tickedAt;
       const head: RequestHead = { id: this.#id, protocol, role, params, multiplexed };
-      const tunnels = options.upgrade && protocol !== "ajp" && role === "responder" && !multiplexed;
-      if (tunnels && this.#length <= 0 && upgradeOf(params) !== null) return this.#beginUpgrade(head);
+      const tunnels = options.upgrade && role === "responder" && !multiplexed && this.#length <= 0;
+      if (tunnels && mayUpgrade(protocol, params)) return this.#beginUpgrade(head);
       this.#handOver(head);
     }
     if (this.#openStreams === 0) this.#inputEnded();
@@ -137,7 +137,7 @@ export abstract class ExchangeLine implements ResponseSink, Creditor {
     }
   }
 
-  /** Such a request has no body, whether that is said or not. What comes right behind it tells whether more can come. */
+  /** Such a request has no body, whether that is said or not. What comes right behind it may tell that no more can come. */
   #beginUpgrade(head: RequestHead): void {
     this.#mayUpgrade = true;
     this.#length = 0;

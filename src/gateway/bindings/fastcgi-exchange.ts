@@ -86,7 +86,10 @@ export class FastCgiExchange extends ExchangeLine {
     this.complete();
   }
 
-  /** What comes are more records of STDIN: lighttpd defers its end where it can go on (mod_fastcgi.c). */
+  /**
+   * What comes are more records of STDIN: lighttpd defers its end where it can go on (mod_fastcgi.c). Other web servers send
+   * it right behind the request, some of them a moment later: those are known by name (`mayUpgrade`).
+   */
   protected override startTunnel(): boolean {
     return !this.inputDone;
   }

@@ -157,7 +157,10 @@ class ScgiExchange extends ExchangeLine {
     this.complete();
   }
 
-  /** After the 101 lighttpd sends what comes as it is (gw_backend.c, `gw_set_transparent`). */
+  /**
+   * After the 101 nginx and lighttpd send what comes as it is (`ngx_http_upstream_upgrade`; gw_backend.c,
+   * `gw_set_transparent`).
+   */
   protected override startTunnel(): boolean {
     return this.#binding.startTunnel();
   }
