@@ -29,7 +29,10 @@ const FEATURES = {
   "keep-alive": ["keep-alive", "a client's connection serves several requests"],
   authorizer: ["authorizer", "the web server asks an app before it lets a request pass"],
   sendfile: ["sendfile", "the web server sends the file that the app names"],
-  upgrade: ["upgrade", "WebSockets"],
+  upgrade: [
+    "upgrade",
+    "a WebSocket opens; `501` is the answer to it, `no`: the app hears of none. lighttpd can [from 1.4.74 on](websockets.md)",
+  ],
 };
 const SERVERS = {
   apache: "Apache",

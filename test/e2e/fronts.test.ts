@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import { Agent, type InformationEvent } from "node:http";
+import { Agent, type IncomingMessage, type InformationEvent } from "node:http";
+import { buffer } from "node:stream/consumers";
 
 import { type TestContext, afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
 
 import { Backends } from "../support/backends.ts";
-import { type Front, isRunnable } from "../support/front.ts";
+import { type Front, isRunnable, lighttpdUpgrades } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
 import { note } from "../support/matrix.ts";
 import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
@@ -15,6 +17,7 @@ const UPLOAD = Buffer.from(Array.from({ length: 8 * MIB }, (_, i) => i % 251));
 const UPLOAD_SHA256 = "bdf23837181f5808331800c1ae2b4f7d7a839536b10d58491471c50dde23833a";
 
 const RELAYS_HINTS: ReadonlySet<string> = new Set(["lighttpd"]);
+const UPGRADES = await lighttpdUpgrades();
 
 /** How soon a front must have told us that the client has left. */
 const SOON = { timeout: 10_000, interval: 20 };
@@ -158,6 +161,15 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
       note(context, row, "early hints", relayed ? "yes" : "no");
     });
 
+    it("carries a WebSocket, or hears that it cannot, or hears of none", async (context) => {
+      const answer = await webSocket(`${front.url.replace("http", "ws")}${prefix}/inspect`);
+      if (answer?.status === 501) expect(String(answer.body)).toContain("carried by nginx over SCGI");
+      else if (answer !== null) expect(JSON.parse(String(answer.body))).toMatchObject({ method: "GET" });
+      const became = answer === null ? "yes" : answer.status === 501 ? "501" : "no";
+      expect(became).toBe(webSocketBecomes(configuration));
+      note(context, row, "upgrade", became);
+    });
+
     it("serves several requests over one connection of the client", async (context) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       for (const path of ["/digest", "/inspect", "/bytes"]) {
@@ -253,6 +265,32 @@ function showsBreak({ server, protocol, transport }: Configuration, withLength: 
 /** A test of what this front can do; one that cannot lacks nothing, so that no test counts as skipped. */
 function onlyIf(able: boolean, title: string, test: (context: TestContext) => Promise<void>): void {
   if (able) it(title, test);
+}
+
+/**
+ * nginx carries it over SCGI. h2o and HAProxy keep to themselves that it is asked for, and so does a lighttpd that could
+ * carry it and is not told to (`gw_upgrade_policy`).
+ */
+function webSocketBecomes({ server, protocol }: Configuration): "yes" | "501" | "no" {
+  if (server === "nginx" && protocol === "scgi") return "yes";
+  return server === "h2o" || server === "haproxy" || (server === "lighttpd" && UPGRADES) ? "no" : "501";
+}
+
+/** Opens a WebSocket and has it echo: null, or the answer that comes instead. */
+async function webSocket(url: string): Promise<Pick<Answer, "status" | "body"> | null> {
+  const socket = new WebSocket(url);
+  const opened = once(socket, "open").then(() => null);
+  const answered = once(socket, "unexpected-response").then(([, response]) => response as IncomingMessage);
+  try {
+    const response = await Promise.race([opened, answered]);
+    if (response !== null) return { status: response.statusCode!, body: await buffer(response) };
+    socket.send(UPLOAD);
+    const [echo] = (await once(socket, "message")) as [Buffer];
+    expect(echo.equals(UPLOAD)).toBe(true);
+    return null;
+  } finally {
+    socket.terminate();
+  }
 }
 
 interface Inspected {

@@ -47,14 +47,12 @@ export const INSTALLED: ReadonlySet<ServerName> = new Set(
   (await Promise.all(SERVERS.map(async (name) => ((await findWebServer(name)) === null ? [] : [name])))).flat(),
 );
 
-/** Whether lighttpd is here and new enough to carry upgrades over FastCGI and SCGI; says so where it is not. */
-export async function carriesUpgrades(): Promise<boolean> {
+/** Whether lighttpd is here and new enough to carry upgrades over FastCGI and SCGI. */
+export async function lighttpdUpgrades(): Promise<boolean> {
   const program = await findWebServer("lighttpd");
   if (program === null) return false;
   const [, version = ""] = /^lighttpd\/([\d.]+)/.exec(spawnSync(program, ["-v"], { encoding: "utf8" }).stdout) ?? [];
-  if (version.localeCompare("1.4.74", "en", { numeric: true }) >= 0) return true;
-  console.warn(`SKIPPED: WebSockets behind lighttpd ${version}; 1.4.74 is the first that carries them`);
-  return false;
+  return version.localeCompare("1.4.74", "en", { numeric: true }) >= 0;
 }
 
 /** Where the modules are. */

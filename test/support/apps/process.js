@@ -5,6 +5,8 @@
 import { createServer as createHttpServer } from "node:http";
 import { fileURLToPath } from "node:url";
 
+import { WebSocketServer } from "ws";
+
 import { createServer, serve, stderrLogger } from "../../../dist/index.js";
 import { APPS } from "./all.js";
 import { wireApp } from "./wire.js";
@@ -27,6 +29,13 @@ const mounted = (mount) => (req, res) => {
   }
   return handler(req, res);
 };
+
+/** Whatever is asked for, a WebSocket echoes. */
+const sockets = new WebSocketServer({ noServer: true });
+const upgraded = (req, socket, head) =>
+  sockets.handleUpgrade(req, socket, head, (each) => {
+    each.on("message", (data, binary) => each.send(data, { binary }));
+  });
 
 const log = stderrLogger("warn");
 const ALL = fileURLToPath(new URL("./all.js", import.meta.url));
@@ -60,7 +69,8 @@ async function hear(message) {
         const server =
           protocol === "http"
             ? createHttpServer({ keepAliveTimeout: 60_000 }, mounted(mount))
-            : createServer(handler, { protocol, mount, secret, multiplexed, earlyHints: true, log });
+            : createServer(handler, { protocol, mount, secret, multiplexed, earlyHints: true, upgrade: true, log });
+        if (protocol !== "http") server.on("upgrade", upgraded);
         servers.push(server);
         await new Promise((resolve, reject) => {
           server.once("error", reject);
