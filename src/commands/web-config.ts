@@ -47,6 +47,8 @@ const OF_SYSTEMD = ["user", "group"] as const;
 const MAX_PORT = 65_535;
 /** Milliseconds, of a server whose time to stop is not known. */
 const USUAL_GRACE = 30_000;
+/** Milliseconds, the default of `upgrade_idle_timeout`. */
+const USUAL_SILENCE = 300_000;
 
 /** Sets `process.exitCode`: 0, 1, or 2 for wrong usage and what cannot be put together. */
 export async function webConfig(
@@ -106,6 +108,13 @@ function sayWhatIsLeft({ plan, keys, place }: DescribedSite, kind: string, log: 
     const where = describePlace(keys.get("early_hints") ?? place);
     log.warn(`${where}${kind} takes early hints for the answer, which breaks it: leave the line out`);
   }
+  // Of AJP the plan has said so.
+  if (plan?.settings.gateway.upgrade === true && plan.protocol !== "ajp") {
+    const where = describePlace(keys.get("upgrade") ?? place);
+    if (kind === "lighttpd") log.warn(`${where}needs lines that are not printed: docs/websockets.md has them`);
+    else if (kind !== "nginx") log.warn(`${where}${kind} carries no WebSockets: leave the line out`);
+    else if (plan.protocol !== "scgi") log.warn(`${where}nginx carries WebSockets over SCGI alone`);
+  }
 }
 
 /** A command line for the file, from any directory. */
@@ -138,7 +147,7 @@ function siteOf(
   const prefix = prefixOf(plan, { place, keys, app }, flags);
   const address = addressOf(plan, { place, keys }, command, flags);
   const { hostName, root = USUAL_ROOT } = flags;
-  const { secret } = plan.settings.gateway;
+  const { secret, upgrade = false, upgradeIdleTimeout = USUAL_SILENCE } = plan.settings.gateway;
   return {
     ...{ name: fileName(file), file: resolve(file), place, protocol: plan.protocol, address, prefix },
     backendName: "path" in address ? socketName(address.path) : "localhost",
@@ -146,6 +155,7 @@ function siteOf(
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
     secret: plan.protocol === "ajp" ? secret : undefined,
     sendfile: sendfileOf(plan),
+    upgradeIdleTimeout: upgrade ? upgradeIdleTimeout : undefined,
     files: filesOf(
       app.files.map((each) => ({ ...each, url: checkedUrl(prefix + each.url, "a path of files", place) })),
       (flags.static ?? []).map(staticOf),

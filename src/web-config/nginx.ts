@@ -8,6 +8,9 @@ const INDENT = "    ";
 const SPECIAL = /\$/;
 /** Columns of the names of variables. */
 const WIDTH = 17;
+/** Its times are milliseconds in 31 bits. */
+const LONGEST = "24d";
+const SPARE_SECONDS = 30;
 
 /** @throws ConfigError CONFIG_NOT_SUPPORTED */
 export function nginxConfig(site: Site): string {
@@ -56,7 +59,7 @@ export function nginxConfig(site: Site): string {
         ...filesOf(site),
         ...sentFiles(site),
         prefix === "" ? "location / {" : `location ~ ^${escapeRegExp(prefix)}(?<path_info>/.*)?$ {`,
-        ...indented([`${word}_pass ${target};`, ...passing(word), "", ...variables(word, prefix)], INDENT),
+        ...indented([`${word}_pass ${target};`, ...passing(word, site), "", ...variables(word, prefix)], INDENT),
         "}",
       ],
       INDENT,
@@ -107,7 +110,7 @@ function pathOf(path: string, place: ConfigPlace): string {
   return /^[\w./-]+$/.test(path) ? path : quoted(path, "the directory", SPECIAL, place);
 }
 
-function passing(word: "fastcgi" | "scgi"): string[] {
+function passing(word: "fastcgi" | "scgi", { upgradeIdleTimeout }: Site): string[] {
   return [
     "# What the app writes leaves at once (event streams).",
     `${word}_buffering off;`,
@@ -115,6 +118,16 @@ function passing(word: "fastcgi" | "scgi"): string[] {
     "# Room for response headers; the default is one page of memory.",
     `${word}_buffer_size 32k;`,
     `${word}_buffers 4 32k;`,
+    ...(word === "scgi" && upgradeIdleTimeout !== undefined ? patience(upgradeIdleTimeout) : []),
+  ];
+}
+
+function patience(upgradeIdleTimeout: number): string[] {
+  const time = upgradeIdleTimeout === 0 ? LONGEST : `${Math.ceil(upgradeIdleTimeout / 1000) + SPARE_SECONDS}s`;
+  return [
+    "# A WebSocket that is silent for so long is ended; the default is 60 seconds. Longer than",
+    "# upgrade_idle_timeout, so that it is propylon who decides.",
+    `scgi_read_timeout ${time};`,
   ];
 }
 

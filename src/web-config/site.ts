@@ -56,6 +56,8 @@ export interface Site {
   /** Of AJP. */
   readonly secret?: string | undefined;
   readonly sendfile?: SiteSendfile | undefined;
+  /** Milliseconds that a WebSocket may be silent, 0 for no limit; undefined where the server takes none. */
+  readonly upgradeIdleTimeout?: number | undefined;
   readonly files: readonly SiteFiles[];
   /** Files that stay with the app: a line for people each. */
   readonly kept: readonly string[];

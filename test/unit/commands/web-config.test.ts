@@ -174,6 +174,24 @@ describe("propylon web-config", () => {
     expect((await run("lighttpd", server)).told).not.toContain("early");
   });
 
+  it("lets nginx be patient with WebSockets over SCGI, and has a word for what cannot carry them", async () => {
+    const scgi = FCGI.replace("fcgi", "scgi");
+    const [upgrade, patient] = ["upgrade = true", "upgrade = true\nupgrade_idle_timeout = 10m"];
+    expect(await run("nginx", `${scgi}\n${upgrade}`)).toMatchObject({
+      printed: expect.stringContaining("        scgi_read_timeout 330s;\n"),
+      told: "",
+    });
+    expect((await run("nginx", `${scgi}\n${patient}`)).printed).toContain("scgi_read_timeout 630s;");
+    const endless = `${scgi}\nupgrade = true\nupgrade_idle_timeout = 0`;
+    expect((await run("nginx", endless)).printed).toContain("scgi_read_timeout 24d;");
+    expect((await run("nginx", scgi)).printed).not.toContain("read_timeout");
+    const fastcgi = await run("nginx", `${FCGI}\n${upgrade}`);
+    expect(fastcgi.printed).not.toContain("read_timeout");
+    expect(fastcgi.told).toMatch(/wiki\.ini:\d+ \[server:main\] upgrade: nginx carries WebSockets over SCGI alone/);
+    expect((await run("apache", `${scgi}\n${upgrade}`)).told).toMatch(/upgrade: apache carries no WebSockets: leave/);
+    expect((await run("lighttpd", `${scgi}\n${upgrade}`)).told).toMatch(/upgrade: needs lines that are not printed/);
+  });
+
   it("has a word for a directory that is not on this machine, and prints all the same", async () => {
     const { code, printed, told } = await run("nginx", FCGI, { static: ["/here=/tmp", "/there=/not/there/"] });
     expect(told).toMatch(/ warn there is no directory \/not\/there on this machine, for the files at \/there\n$/);

@@ -42,6 +42,13 @@ describe("what propylon web-config prints", () => {
     expect(body(WRITERS[configuration.server]!(siteOf(configuration)))).toBe(body(example));
   });
 
+  it("is that of an app with WebSockets: nginx/scgi-upgrade.conf", () => {
+    const file = join(ROOT, "examples/nginx/scgi-upgrade.conf");
+    const way = { title: "", server: "nginx", protocol: "scgi", transport: "unix", prefix: "", mount: "auto" } as const;
+    const site = { ...siteOf({ ...way, file }), upgradeIdleTimeout: 300_000 };
+    expect(body(nginxConfig(site))).toBe(body(readFileSync(file, "utf8")));
+  });
+
   it.each([
     ["apache", "apache-examples/mod_fcgid"],
     ["lighttpd", "examples/lighttpd/fastcgi-spawned"],
