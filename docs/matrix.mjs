@@ -13,10 +13,7 @@ const PAGE = fileURLToPath(new URL("matrix.md", import.meta.url));
 const FEATURES = {
   prefix: ["prefix", "the app below a path hears of it; by `mount`: its section has to say so"],
   streaming: ["streaming", "the first half of an answer is there before the second is written"],
-  "early hints": [
-    "early hints",
-    "what comes before the answer is passed on (`early_hints`); `no`: it breaks the answer",
-  ],
+  "early hints": ["early hints", "what an app says before its answer is passed on (`early_hints`)"],
   "upload of unknown length": [
     "chunked upload",
     "a body without `Content-Length` arrives; a number is the answer to it",

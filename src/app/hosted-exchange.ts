@@ -1,6 +1,7 @@
 /** One exchange at the app: request events become `req`, what the app does with `res` becomes response events. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+import { mayHint } from "../cgi/early-hints.ts";
 import { variable } from "../cgi/variables.ts";
 import type { AbortCode } from "../errors.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
@@ -144,9 +145,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   get headOnly(): boolean {
     return this.request?.method === "HEAD";
   }
-  /** A client of HTTP/1.0 knows no status of 1xx (RFC 9110 section 15.2). */
   get earlyHints(): boolean {
-    return this.#host.options.earlyHints && variable(this.head.params, "SERVER_PROTOCOL") !== "HTTP/1.0";
+    return this.#host.options.earlyHints && mayHint(this.head.params);
   }
 
   // The app's side: ExchangeHandle.

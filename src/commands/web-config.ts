@@ -106,7 +106,7 @@ function sayWhatIsLeft({ plan, keys, place }: DescribedSite, kind: string, log: 
   }
   if (plan?.settings.app.earlyHints === true && kind !== "lighttpd") {
     const where = describePlace(keys.get("early_hints") ?? place);
-    log.warn(`${where}${kind} takes early hints for the answer, which breaks it: leave the line out`);
+    log.warn(`${where}${kind} passes no early hints on: leave the line out`);
   }
   // Of AJP the plan has said so.
   if (plan?.settings.gateway.upgrade === true && plan.protocol !== "ajp") {

@@ -65,7 +65,7 @@ export const SERVER_OPTIONS: readonly ServerOption[] = [
   }),
   row({
     ...{ name: "earlyHints", kind: "boolean", scope: "app", default: false },
-    about: "answers of 1xx before the answer (`writeEarlyHints`) are sent: lighttpd passes them on, all others break",
+    about: "answers of 1xx before the answer (`writeEarlyHints`) are sent: lighttpd passes them on",
   }),
   row({
     ...{ name: "environ", key: "environ.*", kind: "text", scope: "app" },

@@ -66,7 +66,7 @@ export const FINDING_CODES = {
   FRONT_UNVERIFIED_USER: ["fault", "REMOTE_USER is what a client claims, with any password"],
   FRONT_REFUSES_ENCODED_SLASH: ["fault", "the web server refuses %2F in a path"],
   FRONT_BUFFERS_ANSWERS: ["hint", "the web server holds back the parts of an answer: event streams do not work"],
-  FRONT_BREAKS_EARLY_HINTS: ["fault", "early_hints is on, and the web server takes a hint for the answer"],
+  FRONT_LOSES_EARLY_HINTS: ["fault", "early_hints is on, and the web server does not pass hints on"],
   FRONT_REQUEST_HEADER_LIMIT: ["fault", "the web server refuses or loses a header of 4 KiB"],
   FRONT_ANSWER_HEADER_LIMIT: ["fault", "the web server refuses an answer with 6 KiB of headers"],
   FRONT_BODY_LIMIT: ["fault", "the web server refuses a body that the server would take (with --upload)"],

@@ -93,9 +93,9 @@ async function earlyHints(ask: Ask, { patient }: Context): Promise<Finding | nul
   if (!patient.earlyHints) return null;
   const probed = await ask({ how: "hints" });
   if (probed?.report && probed.answer.hinted) return null;
-  const what = probed?.report ? "it does not come through" : outcome(probed);
-  const seen = `an answer of 103 is sent before that of 200, since early_hints is on: ${what}`;
-  return found("FRONT_BREAKS_EARLY_HINTS", seen, "take early_hints out of the section: lighttpd alone passes hints on");
+  const what = probed?.report ? "" : `, which breaks the answer: ${outcome(probed)}`;
+  const seen = `early_hints is on, and what is said before an answer does not come through${what}`;
+  return found("FRONT_LOSES_EARLY_HINTS", seen, "take early_hints out of the section: lighttpd alone passes hints on");
 }
 
 async function upload(ask: Ask, { asked, patient, skip }: Context): Promise<Finding | null> {

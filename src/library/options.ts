@@ -56,8 +56,8 @@ export interface ServerOptions extends Partial<Omit<GatewayOptions, "requestTime
   readonly maxResponseHeader?: number;
   /**
    * What a response says before its head (`writeEarlyHints`, `writeProcessing`; not `writeContinue`) is sent, but to a
-   * client of HTTP/1.0; at most `maxResponseHeader` bytes an answer. lighttpd passes it on, any other web server takes it
-   * for the answer. Default false: it is dropped.
+   * client of HTTP/1.0; at most `maxResponseHeader` bytes an answer. lighttpd passes it on. Any other web server takes it for
+   * the answer; to those that say over FastCGI or SCGI who they are, nothing is sent. Default false: it is dropped.
    */
   readonly earlyHints?: boolean;
   /** The answer to a failure shows its stack, where only this machine can reach the server. Default false. */

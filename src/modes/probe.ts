@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 
+import { mayHint } from "../cgi/early-hints.ts";
 import { requestLine } from "../cgi/request-head.ts";
 import { allVariables, variable } from "../cgi/variables.ts";
 import type { Dispatcher, Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
@@ -97,7 +98,7 @@ class ProbedExchange implements RequestSink {
   #answer(): void {
     const { how } = this.#asked;
     const fill = Math.min(MAX_FILL, Number(/^head=(\d{1,6})$/.exec(how)?.[1] ?? 0));
-    if (how === "hints") {
+    if (how === "hints" && mayHint(this.#head.params)) {
       const block = "Status: 103 Early Hints\r\nLink: </>; rel=propylon-doctor\r\n\r\n";
       this.#response.send({ type: "head", status: 103, block });
     }

@@ -600,11 +600,11 @@ describe("through a web server", () => {
     },
     {
       ...{ ...NGINX, ...hinting, what: "it knows no early hints" },
-      ...{ changes: [], faults: ["FRONT_BREAKS_EARLY_HINTS"] },
+      ...{ changes: [], faults: ["FRONT_LOSES_EARLY_HINTS"] },
     },
     {
-      ...{ ...APACHE, ...hinting, what: "it knows no early hints" },
-      ...{ changes: [], faults: ["FRONT_BREAKS_EARLY_HINTS"] },
+      ...{ ...AJP, server: { ...AJP.server, early_hints: "true" }, what: "it takes early hints for the answer" },
+      ...{ changes: [], faults: ["FRONT_LOSES_EARLY_HINTS"] },
     },
     { ...LIGHTTPD, ...hinting, what: "it passes early hints on", changes: [], faults: [] },
     {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, type IncomingMessage, type InformationEvent } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { type TestContext, afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -16,7 +17,6 @@ const MIB = 1024 * 1024;
 const UPLOAD = Buffer.from(Array.from({ length: 8 * MIB }, (_, i) => i % 251));
 const UPLOAD_SHA256 = "bdf23837181f5808331800c1ae2b4f7d7a839536b10d58491471c50dde23833a";
 
-const RELAYS_HINTS: ReadonlySet<string> = new Set(["lighttpd"]);
 const UPGRADES = await lighttpdUpgrades();
 
 /** How soon a front must have told us that the client has left. */
@@ -145,7 +145,7 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
       note(context, row, "streaming");
     });
 
-    it("passes early hints on while the app works, or breaks the answer", async (context) => {
+    it("passes early hints on while the app works, or says that it is one that does not", async (context) => {
       const id = freshId();
       const hints: unknown[] = [];
       const go = (): void => backends.apps.go(id);
@@ -155,10 +155,16 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
         clearTimeout(timer);
         go();
       };
-      const answer = await call(front.url, { path: `${prefix}/hints?id=${id}`, informed }).catch(() => null);
-      const relayed = answer?.status === 200 && String(answer.body) === "the answer";
-      expect(relayed ? hints : []).toEqual(RELAYS_HINTS.has(server) ? [103, "</style.css>; rel=preload"] : []);
-      note(context, row, "early hints", relayed ? "yes" : "no");
+      const answer = call(front.url, { path: `${prefix}/hints?id=${id}`, informed });
+      const passes = server === "lighttpd";
+      // Those that do not say who they are take hints for the answer, of which a part may come, or nothing.
+      const breaks = !passes && (protocol === "ajp" || title.startsWith("nginx scgi tcp, stock"));
+      if (breaks) await Promise.race([answer.catch(() => null), sleep(1000)]);
+      else {
+        expect(await answer).toMatchObject({ status: 200, body: Buffer.from("the answer"), complete: true });
+        expect(hints).toEqual(passes ? [103, "</style.css>; rel=preload"] : []);
+      }
+      note(context, row, "early hints", passes ? "yes" : "no");
     });
 
     it("carries a WebSocket, or hears that it cannot, or hears of none", async (context) => {

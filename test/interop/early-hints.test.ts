@@ -97,6 +97,25 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
   });
 });
 
+it.each(["fastcgi", "scgi"] as const)(
+  "nothing is said over %s to a web server that would take it for the answer",
+  async (protocol) => {
+    const handler: RequestHandler = (_req, res) => res.writeEarlyHints({ link: LINK }, () => void res.end("answer"));
+    for (const SERVER_SOFTWARE of [
+      "Apache/2.4.71 (Debian)",
+      "nginx/1.22.1",
+      "Caddy/2.6.2",
+      "h2o/2.2.5",
+      "HAProxy 2.6",
+    ]) {
+      const { heads, body } = await told(protocol, { earlyHints: true }, handler, { SERVER_SOFTWARE });
+      expect([heads.map(({ status }) => status), body]).toEqual([[200], "answer"]);
+    }
+    const { heads } = await told(protocol, { earlyHints: true }, handler, { SERVER_SOFTWARE: "lighttpd/1.4.69" });
+    expect(heads.map(({ status }) => status)).toEqual([103, 200]);
+  },
+);
+
 it("over ajp a hint that no packet holds is left out, and the answer comes", async () => {
   const { heads, body } = await told("ajp", { earlyHints: true }, (_req, res) => {
     res.writeEarlyHints({ link: `</${"x".repeat(9000)}.css>; rel=preload` });

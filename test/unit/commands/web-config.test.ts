@@ -169,7 +169,7 @@ describe("propylon web-config", () => {
 
   it("has a word for early hints, but for lighttpd", async () => {
     const server = `${FCGI}\nearly_hints = true`;
-    const warning = expect.stringMatching(/wiki\.ini:\d+ \[server:main\] early_hints: nginx takes early hints/);
+    const warning = expect.stringMatching(/wiki\.ini:\d+ \[server:main\] early_hints: nginx passes no early hints/);
     expect((await run("nginx", server)).told).toEqual(warning);
     expect((await run("lighttpd", server)).told).not.toContain("early");
   });
