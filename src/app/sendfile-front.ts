@@ -6,8 +6,8 @@ import { ConfigError, type ConfigPlace } from "../errors.ts";
 /** As a server's section, or the library's options, say it. */
 export interface SendfileSettings {
   /**
-   * How the web server is told to send a file (`sendFile`): `x-sendfile` (Apache's mod_xsendfile, lighttpd) or
-   * `x-accel-redirect` (nginx). Default: it is not told, and this process sends the file.
+   * How the web server is told to send a file (`sendFile`): `x-sendfile` (Apache's mod_xsendfile, lighttpd, Caddy)
+   * or `x-accel-redirect` (nginx). Default: it is not told, and this process sends the file.
    */
   readonly sendfile?: "x-sendfile" | "x-accel-redirect";
   /** The directory whose files the web server may send, absolute. Needed with `sendfile`. Others are sent by this process. */
@@ -52,8 +52,11 @@ export function sendfileFront(
   return { header: "X-Accel-Redirect", root, place: sendfileUri.replace(/\/?$/, "/") };
 }
 
-/** lighttpd decodes the name of X-Sendfile and mod_xsendfile 0.12 does not; and not every name fits into a header. */
-const AMBIGUOUS = /[%\x00-\x1f\x7f]|[ \t]$/;
+/**
+ * lighttpd decodes the name of X-Sendfile and mod_xsendfile 0.12 does not, for Caddy it ends at a question mark; and not
+ * every name fits into a header.
+ */
+const AMBIGUOUS = /[%?\x00-\x1f\x7f]|[ \t]$/;
 
 /** The field that makes the web server send `file`, a normal absolute path; null for one that it may not or could mistake. */
 export function sendfileField({ header, root, place }: SendfileFront, file: string): string | null {

@@ -67,8 +67,8 @@ export interface ServerOptions extends Partial<Omit<GatewayOptions, "requestTime
   /** `requestContext()` tells which request code works for. Costs some speed. Default false. */
   readonly requestContext?: boolean;
   /**
-   * How the web server is told to send a file (`sendFile`): `x-sendfile` (Apache's mod_xsendfile, lighttpd) or
-   * `x-accel-redirect` (nginx). Default: it is not told, and this process sends the file.
+   * How the web server is told to send a file (`sendFile`): `x-sendfile` (Apache's mod_xsendfile, lighttpd, Caddy)
+   * or `x-accel-redirect` (nginx). Default: it is not told, and this process sends the file.
    */
   readonly sendfile?: "x-sendfile" | "x-accel-redirect";
   /** The directory, absolute, whose files the web server may send; others are sent by this process. Needed with `sendfile`. */

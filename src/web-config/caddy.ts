@@ -20,7 +20,6 @@ export function caddyConfig(site: Site): string {
       "yourself (propylon web-config systemd FILE.ini makes a service of it)";
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
   }
-  if (site.sendfile !== undefined) sendfileRoot(site, "Caddy", null);
   const heading = [
     `Caddy with transport fastcgi ${transportOf(site)}; the app is that of ${site.file}.`,
     "",
@@ -90,8 +89,38 @@ function filesOf({ url, directory, maxAge }: Site["files"][number], { place }: S
   ];
 }
 
-function proxy({ prefix, root, place }: Site, target: string): Lines {
-  const directory = /^[\w./-]+$/.test(root) ? root : quoted(root, "the directory", SPECIAL, place);
+/** In an answer with X-Sendfile the file takes the place of the app's body. */
+function sentFiles(site: Site): Lines {
+  if (site.sendfile === undefined) return [];
+  const root = sendfileRoot(site, "Caddy", "x-sendfile");
+  const directory = pathOf(root, site);
+  return [
+    "# What sendfile_root says. Caddy may send what is below it, and nothing else.",
+    `@file header X-Sendfile ${pathOf(`${root}/*`, site)}`,
+    "handle_response @file {",
+    ...indented(
+      [
+        "copy_response_headers {",
+        `${INDENT}exclude Content-Length Status X-Sendfile`,
+        "}",
+        "rewrite * {rp.header.X-Sendfile}",
+        `uri strip_prefix ${directory}`,
+        "method GET",
+        `root * ${directory}`,
+        "file_server",
+      ],
+      INDENT,
+    ),
+    "}",
+  ];
+}
+
+function pathOf(path: string, { place }: Site): string {
+  return /^[\w./*-]+$/.test(path) ? path : quoted(path, "the directory", SPECIAL, place);
+}
+
+function proxy(site: Site, target: string): Lines {
+  const { prefix, root } = site;
   return [
     `reverse_proxy ${target} {`,
     ...indented(
@@ -103,12 +132,13 @@ function proxy({ prefix, root, place }: Site, target: string): Lines {
         "transport fastcgi {",
         ...indented(
           [
-            `root ${directory}`,
+            `root ${pathOf(root, site)}`,
             ...(prefix === "" ? [] : ["# Tells the app where it is mounted.", `env SCRIPT_NAME ${prefix}`]),
           ],
           INDENT,
         ),
         "}",
+        ...sentFiles(site),
       ],
       INDENT,
     ),

@@ -77,12 +77,9 @@ export function hostAndPort({ host, port }: { readonly host: string; readonly po
 }
 
 /** Without the slash at its end. @throws ConfigError CONFIG_NOT_SUPPORTED where the web server has another way */
-export function sendfileRoot({ sendfile, place }: Site, server: string, kind: SiteSendfile["kind"] | null): string {
+export function sendfileRoot({ sendfile, place }: Site, server: string, kind: SiteSendfile["kind"]): string {
   if (sendfile!.kind !== kind) {
-    const message =
-      kind === null
-        ? `${server} sends no files that the app names: leave it out, and the app sends them`
-        : `${server} knows ${kind} alone`;
+    const message = `${server} is told by ${kind}: write "sendfile = ${kind}"`;
     throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "sendfile" });
   }
   return sendfile!.root.replace(/(?<=.)\/$/, "");

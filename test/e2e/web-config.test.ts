@@ -296,6 +296,7 @@ describe.each([
   ]),
   ["nginx", "fastcgi"] as const,
   ["nginx", "scgi"] as const,
+  ["caddy", "fastcgi"] as const,
 ])("files that the app names, behind %s over %s", (server, protocol) => {
   const runs = isThere(server, protocol) && (server !== "apache" || hasModule("apache", "xsendfile"));
 

@@ -154,10 +154,13 @@ describe("propylon web-config", () => {
   });
 
   it("refuses a way to send files that the web server does not know", async () => {
-    const server = `${FCGI}\nsendfile = x-sendfile\nsendfile_root = /srv`;
-    for (const [kind, why] of [
-      ["nginx", "nginx knows x-accel-redirect alone"],
-      ["caddy", "Caddy sends no files that the app names"],
+    const byPath = `${FCGI}\nsendfile = x-sendfile\nsendfile_root = /srv`;
+    const byUri = `${FCGI}\nsendfile = x-accel-redirect\nsendfile_root = /srv\nsendfile_uri = /internal/`;
+    for (const [kind, server, why] of [
+      ["nginx", byPath, "nginx is told by x-accel-redirect"],
+      ["apache", byUri, "Apache is told by x-sendfile"],
+      ["lighttpd", byUri, "lighttpd is told by x-sendfile"],
+      ["caddy", byUri, "Caddy is told by x-sendfile"],
     ] as const) {
       const { code, printed, told } = await run(kind, server);
       expect([code, printed], told).toEqual([2, ""]);

@@ -71,6 +71,7 @@ describe("what propylon web-config prints", () => {
     ["apache", "apache-examples/mod_xsendfile.conf", "x-sendfile"],
     ["lighttpd", "examples/lighttpd/x-sendfile.conf", "x-sendfile"],
     ["nginx", "examples/nginx/x-accel-redirect.conf", "x-accel-redirect"],
+    ["caddy", "examples/caddy/x-sendfile.Caddyfile", "x-sendfile"],
   ] as const)("is that of files that %s sends: %s", (server, name, kind) => {
     const file = join(ROOT, name);
     const sendfile = { kind, root: "/srv/files/", uri: "/internal/" };
