@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { INSTALLED, type ServerName, freePort, isRunnable, startWebServer } from "../support/front.ts";
-import { Service } from "../support/service.ts";
+import { HAS_ACTIVATE, Service } from "../support/service.ts";
 import { type Mode, type Protocol, SupervisedServer, until } from "../support/supervised.ts";
 import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
 
@@ -819,7 +819,7 @@ describe("through a web server", () => {
     expect(examined, examined.out).toMatchObject({ faults: [], hints: [] });
   });
 
-  it.skipIf(!INSTALLED.has("nginx"))(
+  it.skipIf(!INSTALLED.has("nginx") || !HAS_ACTIVATE)(
     "asks a server whose socket systemd has handed over through its web server",
     async () => {
       const file = await describeOnly("fd = web\npm = static\nmaxThreads = 1");

@@ -1,7 +1,10 @@
-/** Started by systemd: sockets that it has opened, and what it is told. There is no systemd: its part is played. */
+/**
+ * Started by systemd: sockets that it has opened, and what it is told. Its own program opens the sockets; the end of the
+ * socket on which it is told is played, as that belongs to the manager of a whole machine.
+ */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,10 +12,11 @@ import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { NotifySocket, Service, type Unit, ask } from "../support/service.ts";
+import { HAS_ACTIVATE, NotifySocket, Service, type Unit, ask } from "../support/service.ts";
 import { sleep, until } from "../support/supervised.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BIN = join(ROOT, "bin/propylon.js");
 
 let directory: string;
 let service: Service | undefined;
@@ -47,7 +51,7 @@ async function start(unit: Omit<Unit, "args"> & { readonly args?: readonly strin
   return service;
 }
 
-describe("a socket that systemd passes", () => {
+describe.skipIf(!HAS_ACTIVATE)("a socket that systemd passes", () => {
   it.each(["fcgi", "fcgi_thread", "fcgi_fork"])("is found by its name: %s", async (use) => {
     await configure(use, "fd = web");
     const { output, stop } = await start({ sockets: [at("admin.sock"), at("web.sock")], names: "admin:web" });
@@ -66,23 +70,33 @@ describe("a socket that systemd passes", () => {
     expect(await stop.call(service)).toBe(0);
   });
 
-  it("is found by its number, and on TCP", async () => {
-    await configure("fcgi", "fd = 4");
-    const { ports } = await start({ sockets: [at("admin.sock"), 0] });
-    expect(JSON.parse(await ask({ port: ports[1]! }, "/a"))).toMatchObject({ url: "/a" });
+  it.each([
+    ["by their names", { names: "a:b" }, ["fd = a", "fd = b"]],
+    ["without names, by their numbers", {}, ["fd = 3", "fd = 4"]],
+  ] as const)("is that of the section, of two: %s", async (_how, unit, [first, second]) => {
+    const file = await configure("fcgi", first);
+    await appendFile(file, `\n[server:other]\nuse = egg:propylon#scgi\n${second}\n`);
+    const sockets = [at("a.sock"), 0] as const;
+    await start({ sockets, ...unit });
+    expect(JSON.parse(await ask({ path: at("a.sock") }, "/a"))).toMatchObject({ url: "/a" });
+    expect(await service!.stop()).toBe(0);
+    const { ports } = await start({ sockets, ...unit, args: [file, "--server-name", "other"] });
+    expect(JSON.parse(await ask({ port: ports[1]! }, "/b", "scgi"))).toMatchObject({ url: "/b" });
   });
 
   it("needs no word in the section where it is the only one, also for a server that has an address by default", async () => {
     await configure("scgi");
-    await start({ sockets: [at("app.sock")], names: "app.socket" });
-    expect(JSON.parse(await ask({ path: at("app.sock") }, "/a", "scgi"))).toMatchObject({ url: "/a" });
+    let answer = "";
+    // It is asked before it runs: systemd keeps the request for it.
+    const until = async (): Promise<void> => void (answer = await ask({ path: at("app.sock") }, "/a", "scgi"));
+    await start({ sockets: [at("app.sock")], names: "app.socket", until });
+    expect(JSON.parse(answer)).toMatchObject({ url: "/a" });
   });
 
   it("has a status that is found without the socket", async () => {
     await configure("fcgi_thread", "fd = web");
     await start({ sockets: [at("web.sock")], names: "web" });
-    const bin = join(ROOT, "bin/propylon.js");
-    const { stdout } = await promisify(execFile)(process.execPath, [bin, "status", at("app.ini")]);
+    const { stdout } = await promisify(execFile)(process.execPath, [BIN, "status", at("app.ini")]);
     expect(stdout).toContain("running");
   });
 
@@ -104,8 +118,8 @@ describe("a socket that systemd passes", () => {
     [
       "for another process",
       ["fd = web"],
-      { before: "export LISTEN_PID=1;" },
-      /those of LISTEN_FDS are for process 1, and this is \d+: start node itself, not npx/,
+      { command: ["/bin/sh", "-c", '"$@"; exit $?', "sh", process.execPath, BIN, "serve"] },
+      /those of LISTEN_FDS are for process \d+, and this is \d+: start node itself, not npx or a shell/,
     ],
     [
       "beside an address",
@@ -120,17 +134,15 @@ describe("a socket that systemd passes", () => {
     expect(service!.output).toMatch(message);
     expect(service!.output).toContain("CONFIG_BAD_VALUE");
   });
+});
 
-  it("is none without systemd, which --check does not mind", async () => {
-    const file = await configure("fcgi", "fd = web");
-    await start({});
-    expect(service!.output).toContain(
-      'no socket "web" was handed over: systemd has passed none (LISTEN_FDS is not set)',
-    );
-    const check = [join(ROOT, "bin/propylon.js"), "serve", "--check", file];
-    const { stdout } = await promisify(execFile)(process.execPath, check);
-    expect(stdout).toContain("can be served by");
-  });
+it("a socket that systemd should pass is none without it, which --check does not mind", async () => {
+  const file = await configure("fcgi", "fd = web");
+  await start({});
+  expect(service!.output).toContain('no socket "web" was handed over: systemd has passed none (LISTEN_FDS is not set)');
+  const check = [BIN, "serve", "--check", file];
+  const { stdout } = await promisify(execFile)(process.execPath, check);
+  expect(stdout).toContain("can be served by");
 });
 
 const NOTIFY = existsSync("/usr/bin/systemd-notify");
@@ -178,7 +190,7 @@ describe.skipIf(!NOTIFY)("what systemd is told", () => {
     manager = await NotifySocket.open(at("notify"));
     await configure(use, `socket = ${at("app.sock")}`);
     const env = { NOTIFY_SOCKET: at("notify"), WATCHDOG_USEC: "1000000" };
-    await start({ before: "export LISTEN_PID=$$ WATCHDOG_PID=$$;", env });
+    await start({ before: "export WATCHDOG_PID=$$;", env });
     let next = await manager.heard("READY=1");
     for (let i = 0; i < 2; i++) next = await manager.heard("WATCHDOG=1", next);
     const blocked = ask({ path: at("app.sock") }, "/block");
@@ -207,7 +219,7 @@ describe.skipIf(!NOTIFY)("what systemd is told", () => {
     manager = await NotifySocket.open(at("notify"));
     await configure("fcgi", `socket = ${at("app.sock")}`);
     const env = { NOTIFY_SOCKET: at("notify"), WATCHDOG_USEC: "100000", PATH: at("nowhere") };
-    await start({ before: "export LISTEN_PID=$$ WATCHDOG_PID=$$;", env });
+    await start({ before: "export WATCHDOG_PID=$$;", env });
     await until(
       () => service!.output.includes("systemd is not told"),
       () => service!.output,
@@ -241,7 +253,7 @@ describe("the example units", () => {
     expect(stdout + stderr).toBe("");
   });
 
-  it.skipIf(!NOTIFY)("start the app with the socket, reload it and say whether that went well", async () => {
+  it.skipIf(!NOTIFY || !HAS_ACTIVATE)("start the app with the socket, reload it and say how that went", async () => {
     await mkdir(at("node_modules"));
     await symlink(ROOT, at("node_modules/propylon"));
     const ini = await readFile(join(ROOT, "examples/hello/hello.ini"), "utf8");

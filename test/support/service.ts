@@ -1,31 +1,36 @@
 /** `propylon serve` as systemd starts it: with sockets that are open already, and with the variables that say so. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { linkSync, unlinkSync } from "node:fs";
-import { type Server, createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { createConnection } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 import { fastCgiRequest } from "../../dist/client/fastcgi-request.js";
 import { scgiRequest } from "../../dist/client/scgi-request.js";
+import { freePort } from "./front.ts";
 import { type Target, until, variables } from "./supervised.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/propylon.js", import.meta.url));
+
+/** systemd's own program that opens sockets, waits for a connection and becomes what it starts, with them. */
+const ACTIVATE = "/usr/bin/systemd-socket-activate";
+export const HAS_ACTIVATE: boolean = existsSync(ACTIVATE);
+if (!HAS_ACTIVATE) console.warn("SKIPPED: sockets that systemd passes; systemd-socket-activate is not installed");
 
 export interface Unit {
   /** Of the command `propylon serve`. */
   readonly args: readonly string[];
   /** What it listens on, from descriptor 3 on: a Unix socket's path, or a TCP port for 0. */
   readonly sockets?: readonly (string | 0)[];
-  /** LISTEN_FDNAMES; LISTEN_PID and LISTEN_FDS are set where there are sockets. */
+  /** As FileDescriptorName= gives them, parted by colons. */
   readonly names?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Default: node with the program. */
   readonly command?: readonly string[];
-  /** A shell's commands before the program takes its place. Default: LISTEN_PID is set to its own number. */
+  /** A shell's commands before the program takes its place. */
   readonly before?: string;
   /** What to wait for. Default: it says that it serves. */
   readonly until?: () => Promise<unknown>;
@@ -46,28 +51,37 @@ export class Service {
 
   /** Resolves when it serves, or has ended. */
   static async start(unit: Unit): Promise<Service> {
-    const { args, sockets = [], names, env = {}, cwd, command = [process.execPath, BIN, "serve"], before } = unit;
-    const servers = await Promise.all(sockets.map(async (socket) => await bound(socket)));
-    const passed = servers.length === 0 ? {} : { LISTEN_FDS: String(servers.length), LISTEN_FDNAMES: names };
-    const child = spawn(
-      "/bin/sh",
-      ["-c", `${before ?? "export LISTEN_PID=$$;"} exec "$@"`, "sh", ...command, ...args],
-      {
-        stdio: ["ignore", "pipe", "pipe", ...servers.map(descriptorOf)],
-        env: { PATH: process.env["PATH"], ...passed, ...env },
-        ...(cwd === undefined ? {} : { cwd }),
-      },
+    const { args, sockets = [], env = {}, cwd, command = [process.execPath, BIN, "serve"], before = "" } = unit;
+    const targets = await Promise.all(
+      sockets.map(async (path) => (path === 0 ? { port: await freePort() } : { path })),
     );
-    const ports = servers.map((server) => (server.address() as { port?: number }).port ?? 0);
-    // Only the child accepts from now on.
-    for (const server of servers) server.close();
-    const service = new Service(child, ports);
+    const [program, ...rest] = [...activation(targets, unit), "/bin/sh", "-c", `${before} exec "$@"`, "sh", ...command];
+    const child = spawn(program!, [...rest, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env["PATH"], ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+    });
+    const service = new Service(
+      child,
+      targets.map(({ port = 0 }) => port),
+    );
+    if (targets.length > 0) await service.#wake(targets[0]!);
     if (unit.until !== undefined) await unit.until();
     await until(
       () => unit.until !== undefined || service.output.includes("Serving ") || service.gone,
       () => `the service to start:\n${service.output}`,
     );
     return service;
+  }
+
+  async #wake(target: Target): Promise<void> {
+    await until(
+      () => this.output.match(/^Listening on /gm)?.length === this.ports.length,
+      () => `sockets:\n${this.output}`,
+    );
+    const connection = createConnection(target);
+    await once(connection, "connect");
+    connection.destroy();
   }
 
   get gone(): boolean {
@@ -92,22 +106,13 @@ export async function ask(target: Target, path: string, protocol: "fastcgi" | "s
   return await text(answer.body);
 }
 
-/** Node removes a Unix socket's path with the server that has bound it: this one stands under a second name. */
-async function bound(socket: string | 0): Promise<Server> {
-  const server = createServer();
-  const path = socket === 0 ? "" : join(dirname(socket), `.bound-${process.hrtime.bigint()}`);
-  if (socket === 0) server.listen(0, "127.0.0.1");
-  else server.listen(path);
-  await once(server, "listening");
-  if (socket !== 0) {
-    linkSync(path, socket);
-    unlinkSync(path);
-  }
-  return server;
-}
-
-function descriptorOf(server: Server): number {
-  return (server as unknown as { _handle: { fd: number } })._handle.fd;
+/** The beginning of a command line; nothing where there are no sockets. */
+function activation(targets: readonly Target[], { names, env = {} }: Unit): string[] {
+  if (targets.length === 0) return [];
+  const listen = targets.flatMap((target) => ["-l", "path" in target ? target.path : `127.0.0.1:${target.port}`]);
+  // It hands on no variables but those that are named.
+  const handed = Object.keys(env).flatMap((name) => ["-E", name]);
+  return [ACTIVATE, ...listen, ...(names === undefined ? [] : [`--fdname=${names}`]), ...handed];
 }
 
 /** Stands in for systemd's end of NOTIFY_SOCKET. Node has no such sockets, and every Debian has perl. */
