@@ -151,7 +151,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     this.#bound?.close();
     const { listening } = this.#server;
     // The system would reset the connections that wait to be accepted, which count for the grace, too.
-    if (listening) afterOneTurn(() => this.#server.close(callback));
+    if (listening) this.#closeAfterBacklog(this.options.backlog, callback);
     else this.#server.close(callback);
     this.setting.draining = true;
     for (const connection of this.#connections) connection.drain();
@@ -236,6 +236,17 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
 
   clientError(error: Error, socket: Socket): void {
     this.emit("clientError", error, socket);
+  }
+
+  /** Closes once a turn of the event loop, which accepts one connection at most, has brought none. */
+  #closeAfterBacklog(waiting: number, callback?: (error?: Error) => void): void {
+    const { counters } = this.setting;
+    const before = counters.accepted + counters.refusedPeers;
+    afterOneTurn(() => {
+      const none = counters.accepted + counters.refusedPeers === before;
+      if (none || waiting === 0) this.#server.close(callback);
+      else this.#closeAfterBacklog(waiting - 1, callback);
+    });
   }
 
   #accept(socket: Socket): void {

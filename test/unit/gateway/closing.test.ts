@@ -186,15 +186,16 @@ describe("closing the gateway", () => {
     await closed;
   });
 
-  it("answers a connection that waited to be accepted", async () => {
+  it("answers all connections that waited to be accepted", async () => {
     const { gateway } = await start(new TestApp());
     const { port } = gateway.address() as AddressInfo;
-    const socket = connect({ port, host: "127.0.0.1" });
-    // The system has it then; the event loop has not turned since.
+    const sockets = Array.from({ length: 20 }, () => connect({ port, host: "127.0.0.1" }));
+    // The system has them then; the event loop has not turned since.
     await new Promise((resolve) => process.nextTick(resolve));
     gateway.close();
-    socket.end(get());
-    expect((await buffer(socket)).includes("hello")).toBe(true);
+    for (const socket of sockets) socket.end(get());
+    const answers = await Promise.all(sockets.map(async (socket) => (await buffer(socket)).includes("hello")));
+    expect(answers).toEqual(sockets.map(() => true));
   });
 
   it("ends what such a connection asks for after gracefulTimeout, too", async () => {
