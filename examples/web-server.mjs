@@ -209,6 +209,9 @@ async function apacheScaffold({ example, scratch, errorLog, modules, without }) 
   // As Debian's own jk.conf has them.
   lines.push("<IfModule jk_module>", `JkShmFile "${join(scratch, "jk-status")}"`);
   lines.push(`JkLogFile "${join(scratch, "mod_jk.log")}"`, "</IfModule>");
+  // Debian's place for these is not for everybody.
+  lines.push("<IfModule fcgid_module>", `FcgidIPCDir "${join(scratch, "fcgid")}"`);
+  lines.push(`FcgidProcessTableFile "${join(scratch, "fcgid_shm")}"`, "</IfModule>");
   // One process: an example is visited by one browser.
   lines.push("<IfModule mpm_event_module>", "StartServers 1", "MinSpareThreads 1", "</IfModule>");
   return `${lines.join("\n")}\nInclude "${example}"\n`;
