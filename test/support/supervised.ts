@@ -13,13 +13,20 @@ import { scgiRequest } from "../../dist/client/scgi-request.js";
 import type { StatusReport } from "../../dist/report.js";
 import { fetchStatus } from "../../dist/status/client.js";
 import { freePort } from "./front.ts";
-import type { NetworkHost } from "./network.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export type Mode = "thread" | "fork";
 export type Protocol = "fastcgi" | "scgi" | "ajp";
 export type Target = { readonly path: string } | { readonly host?: string; readonly port: number };
+
+/** A host of a network, in the namespace `name`, or an address of this machine. */
+export interface Host {
+  readonly name?: string;
+  readonly address: string;
+  /** Default 6500. */
+  readonly port?: number;
+}
 
 export interface Reply {
   readonly status: number;
@@ -44,8 +51,8 @@ interface Serving {
   readonly args?: readonly string[];
   /** `var=value`, for what the section of the server does not say. */
   readonly variables?: readonly string[];
-  /** Where it runs; over TCP then. Default: here. */
-  readonly host?: NetworkHost;
+  /** Where it listens; over TCP then. Default: where only this machine finds it. */
+  readonly host?: Host;
   /** Each of its processes may open so many (`ulimit -n`). */
   readonly descriptors?: number;
 }
@@ -183,7 +190,7 @@ export class SupervisedServer {
       ...(this.#serving.variables ?? []),
     ];
     const { descriptors, host } = this.#serving;
-    if (host !== undefined) command.unshift("ip", "netns", "exec", host.name);
+    if (host?.name !== undefined) command.unshift("ip", "netns", "exec", host.name);
     if (descriptors !== undefined) command.unshift("sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`);
     const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
@@ -206,7 +213,7 @@ export class SupervisedServer {
 }
 
 async function targetOf({ host, transport }: Serving, directory: string): Promise<Target> {
-  if (host !== undefined) return { host: host.address, port: 6500 };
+  if (host !== undefined) return { host: host.address, port: host.port ?? 6500 };
   return transport === "tcp" ? { port: await freePort() } : { path: join(directory, "app.sock") };
 }
 
