@@ -18,11 +18,14 @@ export function fetchHandler(fetch: FetchApp): NodeHandler {
     outgoing.once("close", () => {
       if (!outgoing.writableFinished) abort.abort(new DOMException("the client has gone", "AbortError"));
     });
-    const response = await fetch(toRequest(incoming, abort.signal), { incoming, outgoing });
+    const request = toRequest(incoming, abort.signal);
+    const response = await fetch(request, { incoming, outgoing });
     if (!(response instanceof Response)) {
       throw new TypeError(`fetch must return a Response, it returned ${typeof response}`);
     }
     await send(response, outgoing);
+    // What has not been begun to be read by now is read by nobody, as in node http.
+    if (!request.bodyUsed) request.body?.cancel().catch(() => {});
   };
 }
 
@@ -47,30 +50,34 @@ function urlOf(incoming: IncomingMessage): URL {
     : new URL(`${scheme}://localhost${path}`);
 }
 
-/** Pulls as the reader asks; cancelling leaves the rest unread, and the answer goes on. */
+/** Pulls when the reader asks and not before; cancelling leaves the rest unread, and the answer goes on. */
 function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
   let close: () => void;
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      close = () => controller.close();
-      incoming.on("data", (chunk: Uint8Array) => {
-        // A plain copy: the chunk may be a view on what was received with it, and some apps look at `chunk.buffer`.
-        controller.enqueue(new Uint8Array(chunk));
-        if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
-      });
-      incoming.pause();
-      incoming.once("end", close);
-      incoming.once("error", (error) => controller.error(error));
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        close = () => controller.close();
+        // Before there is a listener: else a first chunk is asked for.
+        incoming.pause();
+        incoming.on("data", (chunk: Uint8Array) => {
+          // A plain copy: the chunk may be a view on what was received with it, and some apps look at `chunk.buffer`.
+          controller.enqueue(new Uint8Array(chunk));
+          if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
+        });
+        incoming.once("end", close);
+        incoming.once("error", (error) => controller.error(error));
+      },
+      pull() {
+        incoming.resume();
+      },
+      cancel() {
+        incoming.removeAllListeners("data");
+        incoming.removeListener("end", close);
+        incoming.resume();
+      },
     },
-    pull() {
-      incoming.resume();
-    },
-    cancel() {
-      incoming.removeAllListeners("data");
-      incoming.removeListener("end", close);
-      incoming.resume();
-    },
-  });
+    { highWaterMark: 0 },
+  );
 }
 
 async function send(response: Response, outgoing: ServerResponse): Promise<void> {

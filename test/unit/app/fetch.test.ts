@@ -46,6 +46,20 @@ describe("a fetch app", () => {
     expect(text).toBe("hello");
   });
 
+  it("is sent nothing of a body that it does not read; when it has answered, the body passes by", async () => {
+    let answer!: (response: Response) => void;
+    const hosted = run(async () => await new Promise((resolve) => (answer = resolve)), POST);
+    hosted.body("he");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(hosted.creditGiven).toBe(0);
+    answer(new Response("no thanks", { status: 413 }));
+    await hosted.ended();
+    hosted.body("llo");
+    hosted.end();
+    await hosted.until(() => hosted.creditGiven === 5, "the credit of all");
+    expect([hosted.status, hosted.bodyText, hosted.logged]).toEqual([413, "no thanks", []]);
+  });
+
   it.each<[string, (request: Request) => Promise<void>]>([
     ["at once", async (request) => await request.body!.cancel()],
     [
