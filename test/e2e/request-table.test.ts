@@ -36,7 +36,7 @@ const FRONT_CHANGES: Record<ServerName, (expected: Headers, got: Headers, status
   haproxy: () => {},
 };
 
-const PREFIXES = ["", "/james"] as const;
+const PREFIXES = ["", "/james", "/app.fcgi"] as const;
 
 const backends = new Backends();
 const nodeHttp = new Map<string, string>();
@@ -49,20 +49,30 @@ beforeAll(async () => {
 
 afterAll(() => backends.stop());
 
-/** The transport does not matter to a request: the root is asked over Unix sockets, the prefix over TCP. */
-const IN_ONE_THREAD = [
-  ...CONFIGURATIONS.filter(({ transport, prefix }) => (transport === "unix") === (prefix === "")),
-  ...VARIANTS.filter(({ connector }) => connector !== undefined),
+interface Asked extends Configuration {
+  readonly mode?: "thread" | "fork";
+  readonly apps: readonly App[];
+}
+
+const IN_ONE_THREAD: readonly Asked[] = [
+  ...CONFIGURATIONS.map((each) => ({ ...each, apps: APPS })),
+  // What another way changes does not depend on the app: one each, in turn. Without that of HAProxy's issue 2568: a few
+  // POSTs in a hundred are answered 500.
+  ...VARIANTS.filter(({ multiplexed }) => multiplexed === undefined).map((each, i) => ({
+    ...each,
+    apps: each.connector === undefined ? [APPS[i % APPS.length]!] : APPS,
+  })),
 ];
-/** With workers: each protocol behind one web server or another, FastCGI and SCGI over both transports. */
+/** With workers: each protocol over both transports, behind one web server or another. */
 const WITH_WORKERS: ReadonlySet<string> = new Set([
   "nginx fastcgi unix /",
   "apache fastcgi tcp /james",
   "lighttpd scgi tcp /james",
   "nginx scgi unix /",
   "apache ajp tcp /james",
+  "lighttpd ajp unix /",
 ]);
-const ASKED: readonly (Configuration & { readonly mode?: "thread" | "fork" })[] = [
+const ASKED: readonly Asked[] = [
   ...IN_ONE_THREAD,
   ...(["thread", "fork"] as const).flatMap((mode) =>
     IN_ONE_THREAD.filter(({ title }) => WITH_WORKERS.has(title)).map((each) => ({
@@ -82,7 +92,7 @@ describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, c
     });
     afterAll(() => front?.stop());
 
-    it.each(APPS)("to the whole table, in %s", async (app) => {
+    it.each(configuration.apps)("to the whole table, in %s", async (app) => {
       const differences: string[] = [];
       await eachOf(ROWS, async (row) => {
         if (row.not?.includes(app) === true || row.frontDiffers?.(configuration) !== undefined) return;
