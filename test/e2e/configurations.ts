@@ -137,6 +137,27 @@ function* variants(): Generator<Configuration> {
   }
 }
 
+/** The web server starts the app by itself. */
+function* spawned(): Generator<Configuration> {
+  const unix = { transport: "unix", mount: "auto" } as const;
+  for (const prefix of ["", "/james"] as const) {
+    const [at, suffix] = [prefix === "" ? "/" : prefix, prefix.replace("/", "-")];
+    yield {
+      ...{ ...unix, title: `apache fastcgi unix, mod_fcgid, ${at}`, server: "apache", protocol: "fastcgi", prefix },
+      needs: "/usr/lib/apache2/modules/mod_fcgid.so",
+      file: example(`apache-examples/mod_fcgid${suffix}.conf`),
+    };
+    yield {
+      ...{ ...unix, title: `lighttpd fastcgi unix, bin-path, ${at}`, server: "lighttpd", protocol: "fastcgi", prefix },
+      file: example(`examples/lighttpd/fastcgi-spawned${suffix}.conf`),
+    };
+  }
+  yield {
+    ...{ ...unix, title: "lighttpd scgi unix, bin-path, /", server: "lighttpd", protocol: "scgi", prefix: "" },
+    file: example("examples/lighttpd/scgi-spawned.conf"),
+  };
+}
+
 function example(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }
@@ -144,3 +165,4 @@ function example(path: string): string {
 /** Each server, protocol and transport, at the root and under a prefix. */
 export const CONFIGURATIONS: readonly Configuration[] = [...all()];
 export const VARIANTS: readonly Configuration[] = [...variants()];
+export const SPAWNED: readonly Configuration[] = [...spawned()];

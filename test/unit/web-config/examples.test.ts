@@ -1,6 +1,6 @@
 /** One source of truth: an example configuration is what the command prints for it, but for its heading. */
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { apacheConfig } from "../../../src/web-config/apache.ts";
@@ -8,8 +8,7 @@ import { caddyConfig } from "../../../src/web-config/caddy.ts";
 import { lighttpdConfig } from "../../../src/web-config/lighttpd.ts";
 import { nginxConfig } from "../../../src/web-config/nginx.ts";
 import type { Site } from "../../../src/web-config/site.ts";
-import { CONFIGURATIONS, type Configuration } from "../../e2e/configurations.ts";
-import { ROOT } from "../../support/examples.ts";
+import { CONFIGURATIONS, type Configuration, SPAWNED } from "../../e2e/configurations.ts";
 
 const WRITERS: Readonly<Record<string, (site: Site) => string>> = {
   apache: apacheConfig,
@@ -49,23 +48,17 @@ describe("what propylon web-config prints", () => {
     expect(body(nginxConfig(site))).toBe(body(readFileSync(file, "utf8")));
   });
 
-  it.each([
-    ["apache", "apache-examples/mod_fcgid"],
-    ["lighttpd", "examples/lighttpd/fastcgi-spawned"],
-  ] as const)("is that of an app that %s starts: %s", (server, name) => {
-    for (const prefix of ["", "/james"] as const) {
-      const file = join(ROOT, `${name}${prefix.replace("/", "-")}.conf`);
+  it.each(SPAWNED.map((each) => [basename(each.file), each] as const))(
+    "is that of an app that the web server starts: %s",
+    (_name, configuration) => {
+      const { server, prefix, file } = configuration;
       const address = { spawn: ["/srv/app/start.sh"] };
-      const site = siteOf({
-        ...{ title: "", server, protocol: "fastcgi", transport: "unix", mount: "auto" },
-        prefix,
-        file,
-      });
       // Apache's name of what need not exist.
-      const called = server === "apache" && prefix !== "" ? "james" : "app";
-      expect(body(WRITERS[server]!({ ...site, address, name: called }))).toBe(body(readFileSync(file, "utf8")));
-    }
-  });
+      const name = server === "apache" && prefix !== "" ? "james" : "app";
+      const text = WRITERS[server]!({ ...siteOf(configuration), address, name });
+      expect(body(text)).toBe(body(readFileSync(file, "utf8")));
+    },
+  );
 
   it.each([
     ["apache", "apache-examples/mod_xsendfile.conf", "x-sendfile"],
