@@ -14,11 +14,13 @@ export interface Configuration {
   /** The gateway's `mount` option: what the web server cannot say by itself has to be configured. */
   readonly mount: "auto" | "/" | "/james";
   /** The module of the web server, where it is not the one that the protocol's name says. */
-  readonly connector?: "mod_jk";
+  readonly connector?: "mod_jk" | "mod_fcgid";
   /** The one of the example, where it has one. */
   readonly secret?: string;
   /** Whether the gateway takes several requests at a time on one connection, as the example says. */
   readonly multiplexed?: true;
+  /** The web server starts the app by itself. */
+  readonly spawned?: true;
   /** What has to be in the document root, path and content. */
   readonly documents?: Readonly<Record<string, string>>;
   /** A file of the system's without which the server does not take the configuration. */
@@ -137,14 +139,14 @@ function* variants(): Generator<Configuration> {
   }
 }
 
-/** The web server starts the app by itself. */
+/** Those of apps that the web server starts. */
 function* spawned(): Generator<Configuration> {
-  const unix = { transport: "unix", mount: "auto" } as const;
+  const unix = { transport: "unix", mount: "auto", spawned: true } as const;
   for (const prefix of ["", "/james"] as const) {
     const [at, suffix] = [prefix === "" ? "/" : prefix, prefix.replace("/", "-")];
     yield {
       ...{ ...unix, title: `apache fastcgi unix, mod_fcgid, ${at}`, server: "apache", protocol: "fastcgi", prefix },
-      needs: "/usr/lib/apache2/modules/mod_fcgid.so",
+      connector: "mod_fcgid",
       file: example(`apache-examples/mod_fcgid${suffix}.conf`),
     };
     yield {

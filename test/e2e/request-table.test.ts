@@ -1,9 +1,12 @@
+import { rm } from "node:fs/promises";
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable, type ServerName } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
-import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
+import { makeSpawned, startSpawning } from "../support/spawned.ts";
+import { type Configuration, CONFIGURATIONS, SPAWNED, VARIANTS } from "./configurations.ts";
 import { type App, APPS, type Row, ROWS } from "./request-table.ts";
 
 type Headers = Record<string, string>;
@@ -38,11 +41,14 @@ const FRONT_CHANGES: Record<ServerName, (expected: Headers, got: Headers, status
 
 const PREFIXES = ["", "/james", "/app.fcgi"] as const;
 
+const ALL = new URL("../support/apps/all.js", import.meta.url).href;
+
 const backends = new Backends();
 const nodeHttp = new Map<string, string>();
 
 beforeAll(async () => {
-  await backends.start(ASKED);
+  // The pools of workers one after the other.
+  await backends.start(IN_ONE_THREAD.filter(({ spawned }) => spawned === undefined));
   const ports = await backends.apps.listen(PREFIXES.map((mount) => ({ protocol: "http", mount })));
   PREFIXES.forEach((prefix, i) => nodeHttp.set(prefix, `http://127.0.0.1:${ports[i]}`));
 });
@@ -58,10 +64,9 @@ const IN_ONE_THREAD: readonly Asked[] = [
   ...CONFIGURATIONS.map((each) => ({ ...each, apps: APPS })),
   // What another way changes does not depend on the app: one each, in turn. Without that of HAProxy's issue 2568: a few
   // POSTs in a hundred are answered 500.
-  ...VARIANTS.filter(({ multiplexed }) => multiplexed === undefined).map((each, i) => ({
-    ...each,
-    apps: each.connector === undefined ? [APPS[i % APPS.length]!] : APPS,
-  })),
+  ...[...VARIANTS, ...SPAWNED]
+    .filter(({ multiplexed }) => multiplexed === undefined)
+    .map((each, i) => ({ ...each, apps: each.connector === "mod_jk" ? APPS : [APPS[i % APPS.length]!] })),
 ];
 /** With workers: each protocol over both transports, behind one web server or another. */
 const WITH_WORKERS: ReadonlySet<string> = new Set([
@@ -85,16 +90,27 @@ const ASKED: readonly Asked[] = [
 
 describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   let front: Front;
+  let directory: string | undefined;
 
   describe.skipIf(!isRunnable(configuration))("answers as node http does", () => {
     beforeAll(async () => {
-      front = await backends.front(configuration);
+      if (configuration.spawned === undefined) {
+        front = await backends.front(configuration);
+      } else {
+        directory = await makeSpawned(`import app from "${ALL}";\nexport const makeApp = () => app;\n`);
+        front = await startSpawning(directory, configuration);
+      }
     });
-    afterAll(() => front?.stop());
+    afterAll(async () => {
+      await front?.stop();
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    });
 
+    // mod_fcgid starts a process for each request that comes while the others are busy.
+    const lanes = configuration.connector === "mod_fcgid" ? 1 : 6;
     it.each(configuration.apps)("to the whole table, in %s", async (app) => {
       const differences: string[] = [];
-      await eachOf(ROWS, async (row) => {
+      await eachOf(ROWS, lanes, async (row) => {
         if (row.not?.includes(app) === true || row.frontDiffers?.(configuration) !== undefined) return;
         const difference = await Promise.all([
           askNode(configuration.prefix, app, row),
@@ -113,13 +129,13 @@ it("has at least sixty requests for each app", () => {
   }
 });
 
-/** Runs `task` for each item, a few at a time. */
-async function eachOf<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
+/** Runs `task` for each item, so many at a time. */
+async function eachOf<T>(items: readonly T[], lanes: number, task: (item: T) => Promise<void>): Promise<void> {
   const left = items.values();
-  const worker = async (): Promise<void> => {
+  const lane = async (): Promise<void> => {
     for (const item of left) await task(item);
   };
-  await Promise.all(Array.from({ length: 6 }, worker));
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 /** Node http is asked once for each row; its answers do not change. */

@@ -41,7 +41,8 @@ const mergedSlashes = (configuration: Configuration): string | undefined => {
   const apache = server === "apache" && protocol === "ajp" && prefix === "" && connector === undefined;
   return apache ? "mod_proxy_ajp sends merged slashes where it has the whole server" : ajpLighttpd(configuration);
 };
-const halfDuplex = ({ server, protocol }: Configuration): string | undefined => {
+const halfDuplex = ({ server, protocol, connector }: Configuration): string | undefined => {
+  if (connector === "mod_fcgid") return "mod_fcgid sends the whole body before it reads";
   if (server === "nginx") return "nginx stops sending a body once the answer has begun";
   if (server === "caddy") return "Caddy sends the whole body before it reads";
   return server === "apache" && protocol === "scgi" ? "mod_proxy_scgi sends the whole body before it reads" : undefined;

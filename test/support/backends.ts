@@ -27,11 +27,15 @@ export class Backends {
   readonly #listeners = new Map<string, { readonly port: number; readonly path: string }>();
   #directory = "";
 
-  /** Starts the apps for all of `configurations`. */
+  /** Starts the apps for all of `configurations`; for another one they listen when its web server starts. */
   async start(configurations: readonly Needs[]): Promise<void> {
     this.#directory = await mkdtemp(join(tmpdir(), "propylon-apps-"));
     // The web server's workers are another user.
     await chmod(this.#directory, 0o755);
+    await this.#listen(configurations);
+  }
+
+  async #listen(configurations: readonly Needs[]): Promise<void> {
     const needs = new Map(configurations.map((each) => [keyOf(each), each]));
     const listeners = [...needs].map(([key, { protocol, transport, mount, mode, secret, multiplexed }]) => ({
       protocol,
@@ -54,7 +58,8 @@ export class Backends {
 
   /** A web server from its example file, in front of the apps. */
   async front(configuration: Needs & FrontFile): Promise<Front> {
-    const { port, path } = this.#listeners.get(keyOf(configuration))!;
+    if (!this.#listeners.has(keyOf(configuration))) await this.#listen([configuration]);
+    const { port, path } = this.addressOf(configuration);
     return startWebServer({
       name: configuration.server,
       config: configuration.file,
