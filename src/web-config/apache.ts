@@ -180,6 +180,8 @@ function spawned({ protocol, prefix, place, name, root, files }: Site, command: 
     "</Location>",
     ...files.flatMap(({ url }) => [`<Location "${url}">`, `${INDENT}SetHandler none`, "</Location>"]),
     "",
+    "# mod_fcgid passes on PATH by itself, and nothing else.",
+    "FcgidInitialEnv NODE_ENV production",
     "# Without this line Apache keeps the Authorization header to itself.",
     "FcgidPassHeader Authorization",
     "# What the app writes leaves at once (event streams).",

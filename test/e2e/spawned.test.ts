@@ -75,7 +75,7 @@ describe.each(SPAWNED.map((each) => [each.title, each] as const))("%s", (_title,
       const { url } = await start(configuration);
       const headers = ["Authorization", "Basic YTpi"];
       expect(json(await call(url, { path: `${prefix}/a%2Fb?x=1`, headers }))).toMatchObject({
-        ...{ method: "GET", url: "/a%2Fb?x=1", baseUrl: prefix, authorization: "Basic YTpi" },
+        ...{ method: "GET", url: "/a%2Fb?x=1", baseUrl: prefix, authorization: "Basic YTpi", env: "production" },
       });
 
       const halves = await begin(url, { path: `${prefix}/halves` });
@@ -171,7 +171,7 @@ describe.skipIf(!runs("apache"))("mod_fcgid", () => {
     const { url } = await startAtHoster();
     const headers = ["Authorization", "Basic YTpi"];
     expect(json(await call(url, { path: "/a/b?x=1", headers }))).toMatchObject({
-      ...{ url: "/a/b?x=1", baseUrl: "", authorization: "Basic YTpi" },
+      ...{ url: "/a/b?x=1", baseUrl: "", authorization: "Basic YTpi", env: "production" },
     });
     expect(json(await call(url, { path: "/" }))).toMatchObject({ url: "/", baseUrl: "" });
     expect((await call(url, { path: "/robots.txt" })).body.toString()).toBe("User-agent: *\n");
@@ -212,7 +212,9 @@ describe.each(both)("%s that has CGI alone", (name) => {
     const { url } = await startWithCgi();
     const headers = ["Authorization", "Basic YTpi", "Proxy", "http://evil.example"];
     const seen = json(await call(url, { path: "/a%20b/%C3%BC?x=1", headers }));
-    expect(seen).toMatchObject({ method: "GET", url: "/a%20b/%C3%BC?x=1", baseUrl: "", authorization: "Basic YTpi" });
+    expect(seen).toMatchObject({
+      ...{ method: "GET", url: "/a%20b/%C3%BC?x=1", baseUrl: "", authorization: "Basic YTpi", env: "production" },
+    });
     expect(json(await call(url, { path: "/" }))["pid"]).not.toBe(seen["pid"]);
     expect((await call(url, { path: "/env", headers })).body.toString()).toBe("");
     expect((await call(url, { method: "HEAD", path: "/a" })).body.length).toBe(0);

@@ -56,6 +56,8 @@ export function makeApp() {
     const route = ROUTES[new URL(req.url, "http://x").pathname];
     if (route !== undefined) return void route(req, res);
     const { method, url, baseUrl } = req;
-    res.end(JSON.stringify({ method, url, baseUrl, authorization: req.headers.authorization, pid: process.pid }));
+    const { pid, env } = process;
+    const seen = { method, url, baseUrl, authorization: req.headers.authorization, pid, env: env.NODE_ENV };
+    res.end(JSON.stringify(seen));
   };
 }
