@@ -10,7 +10,7 @@ import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable, lighttpdUpgrades } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
 import { note } from "../support/matrix.ts";
-import { type Configuration, CONFIGURATIONS, VARIANTS } from "./configurations.ts";
+import { type Configuration, CONFIGURATIONS, SPAWNED, VARIANTS } from "./configurations.ts";
 
 const MIB = 1024 * 1024;
 /** A prime period, so that a lost or repeated piece of any round size shows. */
@@ -22,7 +22,7 @@ const UPGRADES = await lighttpdUpgrades();
 /** How soon a front must have told us that the client has left. */
 const SOON = { timeout: 10_000, interval: 20 };
 
-const ALL = [...CONFIGURATIONS, ...VARIANTS];
+const ALL = [...CONFIGURATIONS, ...VARIANTS, ...SPAWNED];
 const backends = new Backends();
 let ids = 0;
 const freshId = (): string => `request-${(ids += 1)}`;
@@ -239,8 +239,8 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
         const answer = await get(path);
         expect(answer.status).toBe(200);
         if (path === "/break") note(context, row, "break without a length", answer.complete ? "no" : "yes");
-        if (configuration.connector === "mod_jk") {
-          // It adds its error page, and only a length tells that something is missing.
+        if (configuration.connector !== undefined) {
+          // mod_jk and mod_fcgid add the error page, and only a length tells that something is missing.
           expect(String(answer.body)).toMatch(/^the beginning <!DOCTYPE HTML/);
           expect(answer.complete).toBe(path === "/break");
           return;

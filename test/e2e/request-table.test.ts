@@ -1,11 +1,8 @@
-import { rm } from "node:fs/promises";
-
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable, type ServerName } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
-import { makeSpawned, startSpawning } from "../support/spawned.ts";
 import { type Configuration, CONFIGURATIONS, SPAWNED, VARIANTS } from "./configurations.ts";
 import { type App, APPS, type Row, ROWS } from "./request-table.ts";
 
@@ -41,14 +38,12 @@ const FRONT_CHANGES: Record<ServerName, (expected: Headers, got: Headers, status
 
 const PREFIXES = ["", "/james", "/app.fcgi"] as const;
 
-const ALL = new URL("../support/apps/all.js", import.meta.url).href;
-
 const backends = new Backends();
 const nodeHttp = new Map<string, string>();
 
 beforeAll(async () => {
   // The pools of workers one after the other.
-  await backends.start(IN_ONE_THREAD.filter(({ spawned }) => spawned === undefined));
+  await backends.start(IN_ONE_THREAD);
   const ports = await backends.apps.listen(PREFIXES.map((mount) => ({ protocol: "http", mount })));
   PREFIXES.forEach((prefix, i) => nodeHttp.set(prefix, `http://127.0.0.1:${ports[i]}`));
 });
@@ -90,21 +85,12 @@ const ASKED: readonly Asked[] = [
 
 describe.each(ASKED.map((each) => [each.title, each] as const))("%s", (_title, configuration) => {
   let front: Front;
-  let directory: string | undefined;
 
   describe.skipIf(!isRunnable(configuration))("answers as node http does", () => {
     beforeAll(async () => {
-      if (configuration.spawned === undefined) {
-        front = await backends.front(configuration);
-      } else {
-        directory = await makeSpawned(`import app from "${ALL}";\nexport const makeApp = () => app;\n`);
-        front = await startSpawning(directory, configuration);
-      }
+      front = await backends.front(configuration);
     });
-    afterAll(async () => {
-      await front?.stop();
-      if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-    });
+    afterAll(() => front?.stop());
 
     // mod_fcgid starts a process for each request that comes while the others are busy.
     const lanes = configuration.connector === "mod_fcgid" ? 1 : 6;

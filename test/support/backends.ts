@@ -5,6 +5,9 @@ import { join } from "node:path";
 
 import { type Front, startWebServer, type ServerName } from "./front.ts";
 import { SampleApps } from "./sample-apps.ts";
+import { makeSpawned, startSpawning } from "./spawned.ts";
+
+const REMOTE = new URL("apps/remote.js", import.meta.url).href;
 
 /** What decides which listener of the sample apps a configuration needs. */
 interface Needs {
@@ -14,6 +17,8 @@ interface Needs {
   readonly mode?: "thread" | "fork" | undefined;
   readonly secret?: string | undefined;
   readonly multiplexed?: boolean | undefined;
+  /** The web server starts the apps. */
+  readonly spawned?: boolean | undefined;
 }
 
 interface FrontFile {
@@ -24,6 +29,8 @@ interface FrontFile {
 
 export class Backends {
   readonly apps: SampleApps = new SampleApps();
+  /** What stands for /srv/app where a web server starts them. */
+  readonly #spawned: string[] = [];
   readonly #listeners = new Map<string, { readonly port: number; readonly path: string }>();
   #directory = "";
 
@@ -32,7 +39,7 @@ export class Backends {
     this.#directory = await mkdtemp(join(tmpdir(), "propylon-apps-"));
     // The web server's workers are another user.
     await chmod(this.#directory, 0o755);
-    await this.#listen(configurations);
+    await this.#listen(configurations.filter(({ spawned }) => spawned !== true));
   }
 
   async #listen(configurations: readonly Needs[]): Promise<void> {
@@ -58,6 +65,7 @@ export class Backends {
 
   /** A web server from its example file, in front of the apps. */
   async front(configuration: Needs & FrontFile): Promise<Front> {
+    if (configuration.spawned === true) return await this.#spawningFront(configuration);
     if (!this.#listeners.has(keyOf(configuration))) await this.#listen([configuration]);
     const { port, path } = this.addressOf(configuration);
     return startWebServer({
@@ -68,9 +76,19 @@ export class Backends {
     });
   }
 
+  async #spawningFront(configuration: Needs & FrontFile): Promise<Front> {
+    const path = join(this.#directory, "spawned.sock");
+    await this.apps.listenToSpawned(path);
+    const directory = await makeSpawned(
+      `import { remoteApps } from "${REMOTE}";\nexport const makeApp = () => remoteApps("${path}");\n`,
+    );
+    this.#spawned.push(directory);
+    return await startSpawning(directory, configuration, "early_hints = true\n");
+  }
+
   async stop(): Promise<void> {
     await this.apps.stop();
-    await rm(this.#directory, { recursive: true, force: true });
+    for (const directory of [this.#directory, ...this.#spawned]) await rm(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,8 @@
 /** The sample apps in a process of their own, as they are in production: `NODE_ENV=production`, the built package. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 export interface Listener {
@@ -15,11 +17,19 @@ export interface Listener {
   readonly port?: number;
 }
 
+interface Reported {
+  readonly id: string;
+  readonly event: string;
+}
+
 export class SampleApps {
   readonly #child: ChildProcess;
   /** What the apps reported, by the `id` of the request. */
   readonly #events = new Map<string, string[]>();
   #output = "";
+  /** Where those hear and report that a web server has started, and their connections. */
+  #door: Server | null = null;
+  readonly #spawned = new Set<Socket>();
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL("./apps/process.js", import.meta.url)), {
@@ -30,9 +40,13 @@ export class SampleApps {
     const keep = (chunk: Buffer): void => void (this.#output = (this.#output + String(chunk)).slice(-65_536));
     this.#child.stdout?.on("data", keep);
     this.#child.stderr?.on("data", keep);
-    this.#child.on("message", (message: { type: string; id: string; event: string }) => {
-      if (message.type === "event") this.events(message.id).push(message.event);
+    this.#child.on("message", (message: Reported & { type: string }) => {
+      if (message.type === "event") this.#hear(message);
     });
+  }
+
+  #hear({ id, event }: Reported): void {
+    this.events(id).push(event);
   }
 
   get pid(): number {
@@ -67,12 +81,28 @@ export class SampleApps {
     return Promise.race([listening, exited]);
   }
 
+  /** Apps that a web server starts (`apps/remote.js`) are told by `path` where this is. */
+  async listenToSpawned(path: string): Promise<void> {
+    if (this.#door !== null) return;
+    this.#door = createServer((socket) => {
+      this.#spawned.add(socket);
+      socket.once("close", () => this.#spawned.delete(socket));
+      // Its web server has ended it.
+      socket.on("error", () => {});
+      createInterface({ input: socket }).on("line", (line) => this.#hear(JSON.parse(line) as Reported));
+    });
+    this.#door.listen({ path, writableAll: true });
+    await once(this.#door, "listening");
+  }
+
   /** Lets the request with this id go on. */
   go(id: string): void {
     this.#child.send({ type: "go", id });
+    for (const socket of this.#spawned) socket.write(`${id}\n`);
   }
 
   async stop(): Promise<void> {
+    this.#door?.close();
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, "exit");
     this.#child.kill("SIGTERM");

@@ -40,9 +40,17 @@ interface SpawningFile {
   readonly file: string;
 }
 
-/** The web server, which starts the app by its example file. */
-export async function startSpawning(directory: string, { server, protocol, file }: SpawningFile): Promise<Front> {
-  if (protocol === "scgi") await configure(directory, "[server:spawned]\nuse = egg:propylon#scgi\nfd = 0\n");
+/** The web server, which starts the app by its example file; with `options` in the section of the app's server. */
+export async function startSpawning(
+  directory: string,
+  { server, protocol, file }: SpawningFile,
+  options = "",
+): Promise<Front> {
+  const use = protocol === "scgi" ? "scgi\nfd = 0" : "fcgi";
+  // That of the example is without options, and for FastCGI.
+  if (use !== "fcgi" || options !== "") {
+    await configure(directory, `[server:spawned]\nuse = package:propylon#${use}\n${options}`);
+  }
   const values = { APP: directory, SOCKET: join(directory, "run/app.socket") };
   return await startWebServer({ name: server, config: file, values });
 }
