@@ -18,14 +18,26 @@ const FEATURES = {
     "chunked upload",
     "a body without `Content-Length` arrives; a number is the answer to it",
   ],
-  "upload streamed": ["upload streams", "the app gets a body while it arrives"],
+  "upload streamed": [
+    "upload streams",
+    "the app gets a body of 50 kB while it arrives; [the table](fronts.md) says what the others make of it",
+  ],
   "client gone, writing": ["gone, writing", "the app hears that the client has left, while it writes its answer"],
-  "client gone, thinking": ["gone, thinking", "… while it has not written anything yet"],
+  "client gone, thinking": [
+    "gone, thinking",
+    "… while it has not written anything yet; to the others it shows by the next output",
+  ],
   "client gone, uploading": ["gone, uploading", "… in the middle of its upload"],
   "break without a length": ["breaks show", "an answer without a length that breaks off looks broken to the client"],
   "keep-alive": ["keep-alive", "a client's connection serves several requests"],
-  authorizer: ["authorizer", "the web server asks an app before it lets a request pass"],
-  sendfile: ["sendfile", "the web server sends the file that the app names"],
+  authorizer: [
+    "authorizer",
+    "the web server asks an app before it lets a request pass, in FastCGI's role for that: SCGI and AJP have none, nginx, Caddy, h2o and HAProxy do not use it, and mod_authnz_fcgi knows no Unix sockets",
+  ],
+  sendfile: [
+    "sendfile",
+    "the web server sends the file that the app names by `X-Sendfile` or `X-Accel-Redirect`; h2o and HAProxy do not know these",
+  ],
   upgrade: [
     "upgrade",
     "a WebSocket opens; `501` is the answer to it, `no`: the app hears of none. lighttpd can [from 1.4.74 on](websockets.md)",
@@ -39,7 +51,7 @@ const SERVERS = {
   h2o: "h2o",
   haproxy: "HAProxy",
 };
-const WORDS = { fastcgi: "FastCGI", scgi: "SCGI", ajp: "AJP", tcp: "TCP", unix: "Unix socket" };
+const WORDS = { fastcgi: "FastCGI", scgi: "SCGI", ajp: "AJP", cgi: "CGI", tcp: "TCP", unix: "Unix socket" };
 
 const [first, ...others] = process.argv.slice(2);
 const check = first === "--check";
@@ -82,8 +94,9 @@ function render(rows) {
 
 <!-- Made by docs/matrix.mjs from the results of the tests: do not edit. -->
 
-As the end-to-end tests have found it out with the [example configurations](examples.md), on Debian 12. An empty field was
-not found: the web server cannot, or no test tries it. [Web servers, one by one](fronts.md) says what to make of it.
+As the end-to-end tests have found it out with the [example configurations](examples.md), on Debian 12. An empty field is
+what no test tries; where the web server cannot do it anyway, the list below the table says so.
+[Web servers, one by one](fronts.md) says what to make of it.
 
 | Web server, protocol, transport | ${columns.map(([, [heading]]) => heading).join(" | ")} |
 | --- |${" --- |".repeat(columns.length)}
@@ -99,8 +112,9 @@ function rank(row) {
 
 /** `apache fastcgi unix`, with what else there is to it. */
 function nameOf(row) {
-  const [, server, protocol, transport, more = ""] = /^(\S+) (\S+) ([a-z]+)(.*)$/.exec(row);
-  return `${SERVERS[server]}, ${WORDS[protocol]}, ${WORDS[transport]}${more}`;
+  const [way, ...more] = row.split(", ");
+  const [server, ...words] = way.split(" ");
+  return [SERVERS[server], ...words.map((word) => WORDS[word]), ...more].join(", ");
 }
 
 /** Columns may have any width. */

@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { Backends } from "../support/backends.ts";
 import { type Front, isRunnable, lighttpdUpgrades } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
-import { note } from "../support/matrix.ts";
+import { note, rowOf } from "../support/matrix.ts";
 import { type Configuration, CONFIGURATIONS, SPAWNED, VARIANTS } from "./configurations.ts";
 
 const MIB = 1024 * 1024;
@@ -32,8 +32,7 @@ afterAll(() => backends.stop());
 
 describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, configuration) => {
   const { prefix, server, protocol, documents = {} } = configuration;
-  /** The root and the prefix are one row of the matrix. */
-  const row = title.replace(/,? \/\S*$/, "");
+  const row = rowOf(title);
   const page = Object.entries(documents).find(([, content]) => content !== "");
 
   describe.skipIf(!isRunnable(configuration))("behind the example configuration", () => {

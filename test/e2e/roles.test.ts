@@ -1,5 +1,5 @@
 /** The roles of FastCGI beside the responder, each answered by an app of its own that the server's section names. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -117,6 +117,18 @@ describe("behind a real web server", () => {
       "200 GET /page: user ada, group friends\n",
     );
     note(context, "lighttpd fastcgi unix", "authorizer");
+  });
+
+  it.runIf(INSTALLED.has("lighttpd"))("lighttpd asks over TCP too", async (context) => {
+    serving = await Serving.start({ ...ROLES, serverName: "tcp" });
+    const config = join(serving.directory, "authorizer.conf");
+    const text = await readFile(example("examples/lighttpd/authorizer.conf"), "utf8");
+    const address = `"host" => "127.0.0.1", "port" => ${serving.port}`;
+    await writeFile(config, text.replaceAll('"socket" => "/run/propylon/app.sock"', address));
+    front = await startWebServer({ name: "lighttpd", config });
+    expect(seen(await get())).toBe("401 Who is there?\n");
+    expect(seen(await get(...basic("ada", "sesame")))).toBe("200 GET /page: user ada, group friends\n");
+    note(context, "lighttpd fastcgi tcp", "authorizer");
   });
 
   const apache = hasModule("apache", "authnz_fcgi");

@@ -1,15 +1,18 @@
 /** `sendFile`: the web server sends the file that the app names, where its section says so; else the app does. */
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { type Front, hasModule, INSTALLED, type ServerName, startWebServer } from "../support/front.ts";
+import { serve } from "../../dist/index.js";
+import { type Front, hasModule, INSTALLED, isRunnable, type ServerName, startWebServer } from "../support/front.ts";
 import { type Answer, call } from "../support/http-client.ts";
-import { note } from "../support/matrix.ts";
+import { note, rowOf } from "../support/matrix.ts";
 import { type Mode, Serving } from "../support/serving.ts";
+import { makeSpawned, startSpawning } from "../support/spawned.ts";
+import { CONFIGURATIONS, SPAWNED, VARIANTS } from "./configurations.ts";
 
 const MIB = 1024 * 1024;
 const LARGE = Buffer.from(Array.from({ length: 2 * MIB }, (_, i) => i % 251));
@@ -103,13 +106,12 @@ describe.each(CASES.map((each) => [`${each.config} in the ${each.mode} mode`, ea
         expect(field(answer, "x-sendfile") ?? field(answer, "x-accel-redirect")).toBeUndefined();
       });
 
-      it("is sent by who is told to", async (context) => {
+      it("is sent by who is told to", async () => {
         const answer = await get("/deep/large.bin");
         expect([answer.status, LARGE.equals(answer.body)]).toEqual([200, true]);
         await expect
           .poll(async () => await readFile(join(serving.directory, "access.log"), "utf8"))
           .toContain(`200 ${told ? 0 : LARGE.length} /deep/large.bin\n`);
-        if (told) note(context, `${name} fastcgi unix`, "sendfile");
       });
 
       it("answers ranges and conditions, and HEAD", async () => {
@@ -149,6 +151,75 @@ describe.each(CASES.map((each) => [`${each.config} in the ${each.mode} mode`, ea
     });
   },
 );
+
+/** What an example configuration lacks for it, where a web server knows how; `FILES` is the directory. */
+const LACKS: Readonly<Partial<Record<ServerName, readonly [where: RegExp, lines: string]>>> = {
+  apache: [/(?=^<\/VirtualHost>)/m, 'XSendFile On\nXSendFilePath "FILES"\n'],
+  lighttpd: [
+    /(?<=\.server = \( "[^"]*" => \(\(\n)/,
+    '"x-sendfile" => "enable", "x-sendfile-docroot" => ( "FILES" ),\n',
+  ],
+  nginx: [/(?=^ *location )/m, "location /internal/ { internal; alias FILES/; }\n"],
+};
+const APP =
+  'import { sendFile } from "propylon";\n' +
+  "export const makeApp = () => async (req, res) => await sendFile(res, req.url, { root: import.meta.dirname });\n";
+/** One of each row of the matrix. */
+const WAYS = new Map(
+  [...CONFIGURATIONS, ...VARIANTS, ...SPAWNED]
+    .filter(({ server }) => server in LACKS)
+    .map((each) => [rowOf(each.title), each]),
+);
+
+describe.each([...WAYS])("%s, with the lines for it", (row, configuration) => {
+  const { server, protocol, transport, prefix, mount, secret, spawned } = configuration;
+  let directory: string;
+  let serving: Awaited<ReturnType<typeof serve>> | undefined;
+  let front: Front | undefined;
+
+  beforeEach(async () => {
+    directory = await makeSpawned(APP);
+    await writeFile(join(directory, "large.bin"), LARGE);
+  });
+  afterEach(async () => {
+    await front?.stop();
+    await serving?.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const runs = isRunnable(configuration) && (server !== "apache" || hasModule("apache", "xsendfile"));
+  it.skipIf(!runs)("sends a file that the app names", async (context) => {
+    const [where, lines] = LACKS[server]!;
+    const file = join(directory, basename(configuration.file));
+    const text = await readFile(configuration.file, "utf8");
+    await writeFile(file, text.replace(where, lines.replace("FILES", directory)));
+    const accessLog = join(directory, "run/access.log");
+    const told =
+      server === "nginx"
+        ? ({ sendfile: "x-accel-redirect", sendfileUri: "/internal/" } as const)
+        : ({ sendfile: "x-sendfile" } as const);
+
+    if (spawned === true) {
+      const options = `sendfile = ${told.sendfile}\nsendfile_root = ${directory}\naccess_log = ${accessLog}\n`;
+      front = await startSpawning(directory, { server, protocol, file }, options);
+    } else {
+      const socket = join(directory, "app.sock");
+      serving = await serve({
+        ...{ app: "call:./app.js:makeApp", relativeTo: directory, mode: "single", protocol, mount },
+        ...(secret === undefined ? {} : { secret }),
+        ...(transport === "unix" ? { socket, socketMode: 0o666 } : { port: 0 }),
+        ...{ ...told, sendfileRoot: directory, accessLog },
+      });
+      const values = { SOCKET: socket, BACKEND_PORT: Number(serving.where.split(":").at(-1)) };
+      front = await startWebServer({ name: server, config: file, documents: configuration.documents, values });
+    }
+    const answer = await call(front.url, { path: `${prefix}/large.bin` });
+    expect([answer.status, answer.complete, LARGE.equals(answer.body)]).toEqual([200, true, true]);
+    // None of it came from the app.
+    await expect.poll(async () => await readFile(accessLog, "utf8")).toMatch(/ 200 -/);
+    note(context, row, "sendfile");
+  });
+});
 
 function example(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ROOT } from "../support/examples.ts";
 import { type Front, INSTALLED, isRunnable, startWebServer } from "../support/front.ts";
 import { type Answer, begin, call } from "../support/http-client.ts";
+import { note } from "../support/matrix.ts";
 import { Service, ask } from "../support/service.ts";
 import { configure, lay, makeSpawned, startSpawning } from "../support/spawned.ts";
 import { sleep, until } from "../support/supervised.ts";
@@ -208,7 +209,7 @@ describe.each(both)("%s that has CGI alone", (name) => {
     return front;
   }
 
-  test("starts app.fcgi for each request: answers, uploads and streams are as ever", async () => {
+  test("starts app.fcgi for each request: answers, uploads and streams are as ever", async (context) => {
     const { url } = await startWithCgi();
     const headers = ["Authorization", "Basic YTpi", "Proxy", "http://evil.example"];
     const seen = json(await call(url, { path: "/a%20b/%C3%BC?x=1", headers }));
@@ -229,14 +230,17 @@ describe.each(both)("%s that has CGI alone", (name) => {
     expect(first.toString()).toBe("first half, ");
     halves.resume();
     await once(halves, "end");
+    for (const feature of ["upload of unknown length", "streaming"] as const) note(context, `${name} cgi`, feature);
   });
 
-  test("ends the app of a client that has left", async () => {
+  test("ends the app of a client that has left", async (context) => {
     const { url } = await startWithCgi();
     const drip = await begin(url, { path: "/drip" });
     await once(drip, "data");
     drip.destroy();
+    await happened("left");
     await happened("ended");
+    note(context, `${name} cgi`, "client gone, writing");
   });
 
   test("has in its error log why an app cannot be loaded", async () => {

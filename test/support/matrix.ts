@@ -18,7 +18,7 @@ export type Feature =
   | "upgrade";
 
 export interface Fact {
-  /** `apache fastcgi unix`, or with a word for another way: `nginx fastcgi tcp, connections kept`. */
+  /** `apache fastcgi unix`, `apache cgi`, or with a word for another way: `nginx fastcgi tcp, connections kept`. */
   readonly row: string;
   readonly feature: Feature;
   /** "yes", "no", or what has to be known. */
@@ -29,6 +29,11 @@ declare module "vitest" {
   interface TaskMeta {
     facts?: Fact[];
   }
+}
+
+/** That of a configuration's title: the root and the prefix are one row. */
+export function rowOf(title: string): string {
+  return title.replace(/,? \/\S*$/, "");
 }
 
 /** To be called when it is known: by the end of a test that has passed. */
