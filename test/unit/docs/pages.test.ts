@@ -38,3 +38,15 @@ describe("docs/examples.md", () => {
     }
   });
 });
+
+/** Configurations of web servers, and not of the app. */
+const LANGUAGES = new Set(["apache", "lighttpd", "nginx", "caddy", "yaml", "haproxy"]);
+
+describe.each(["docs/fronts.md", "docs/ajp.md", "docs/started.md"])("%s", (name) => {
+  const shown = pages.find((page) => page.name === name)!.examples.filter(({ language }) => LANGUAGES.has(language));
+
+  it.each(shown)("shows a whole configuration: $title", ({ code, file }) => {
+    // But for the heading.
+    expect(code).toBe(read(file!).replace(/^(?:#.*\n)+\n/, ""));
+  });
+});
