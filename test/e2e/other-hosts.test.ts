@@ -44,6 +44,21 @@ describe.skipIf(!HAS_NETWORK)("a web server on another host", () => {
     expect(await ask(front, server)).toMatchObject({ code: 0 });
   });
 
+  it.for([
+    ["0/24", 0],
+    ["2/31", 1],
+  ] as const)(
+    "is served if allowed_clients names the network, or the part of it, that it is in: %s",
+    async ([range, code]) => {
+      // They are .2, .3 and .4 of a network of /24.
+      const [app, front, outermost] = network.hosts as [NetworkHost, NetworkHost, NetworkHost];
+      const allowed = front.address.replace(/\d+$/, range);
+      server = await SupervisedServer.start({ mode: "single", host: app, server: { allowed_clients: allowed } });
+      expect(await ask(front, server)).toMatchObject({ code: 0 });
+      expect(await ask(outermost, server)).toMatchObject({ code });
+    },
+  );
+
   it("is refused where nobody is named, and told which setting would let it in", async () => {
     const [app, front] = network.hosts as [NetworkHost, NetworkHost];
     server = await SupervisedServer.start({ mode: "single", host: app });
