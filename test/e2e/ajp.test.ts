@@ -1,9 +1,13 @@
-/** What mod_proxy_ajp makes of what only AJP has: the secret, kept connections with CPING, larger packets, HTTP/2. */
+/** What mod_proxy_ajp makes of what only AJP has: the secret, demand, kept connections with CPING, larger packets, HTTP/2. */
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -25,6 +29,20 @@ const app: RequestHandler = (req, res) => {
   });
 };
 
+const UPLOAD = 32 * 1024 * 1024;
+/** Of mod_proxy_ajp, unless ProxyIOBufferSize says otherwise. */
+const PACKET = 8192;
+
+function* pieces(): Generator<Buffer> {
+  const piece = Buffer.alloc(64 * 1024, "a piece of it ");
+  for (let sent = 0; sent < UPLOAD; sent += piece.length) yield piece;
+}
+
+/** Resolves when `reading` stays what it is. */
+async function standsStill(reading: () => number): Promise<void> {
+  for (let before = -1; before !== reading(); await sleep(300)) before = reading();
+}
+
 describe.skipIf(!isRunnable({ server: "apache", protocol: "ajp" }))("mod_proxy_ajp", () => {
   let directory: string;
   let server: Server | undefined;
@@ -39,8 +57,8 @@ describe.skipIf(!isRunnable({ server: "apache", protocol: "ajp" }))("mod_proxy_a
   });
 
   /** The example with more directives in front of its ProxyPass. */
-  async function start(options: ServerOptions, directives = ""): Promise<void> {
-    server = createServer(app, { protocol: "ajp", secret: "change-this", ...options });
+  async function start(options: ServerOptions, directives = "", handler = app): Promise<void> {
+    server = createServer(handler, { protocol: "ajp", secret: "change-this", ...options });
     await new Promise<void>((resolve) => void server!.listen(0, "127.0.0.1", resolve));
     const config = join(directory, "site.conf");
     const text = await readFile(EXAMPLE, "utf8");
@@ -79,6 +97,34 @@ describe.skipIf(!isRunnable({ server: "apache", protocol: "ajp" }))("mod_proxy_a
     expect((await call(front!.url, { path: "/?head=9000" })).status).toBe(500);
     expect((await call(front!.url, { path: "/?head=7000" })).status).toBe(200);
     expect(server!.counters).toMatchObject({ accepted: 1, requests: 2 });
+  });
+
+  it("sends no more of an upload than is asked for while the app reads, and lets the client wait", async () => {
+    await start({}, "", (req, res) => void req.once("end", () => res.end()));
+    const connected = once(server!, "connection") as Promise<[Socket]>;
+    const asked = once(server!, "request") as Promise<[IncomingMessage]>;
+    const client = request(front!.url, { method: "POST", headers: { "Content-Length": UPLOAD } });
+    const answered = once(client, "response") as Promise<[IncomingMessage]>;
+    Readable.from(pieces()).pipe(client);
+    const [[connection], [req]] = await Promise.all([connected, asked]);
+
+    // The head, and the packet that comes unasked.
+    await standsStill(() => connection.bytesRead + client.socket!.bytesWritten);
+    expect(connection.bytesRead).toBeLessThan(2 * PACKET);
+    expect(client.socket!.bytesWritten).toBeLessThan(UPLOAD / 2);
+
+    // What node's stream may hold for its reader, and the packet under way.
+    const ahead = req.readableHighWaterMark + 2 * PACKET;
+    let read = 0;
+    const body = req.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
+    for (let i = 0; i < 100; i++) {
+      read += ((await body.next()).value as Buffer).length;
+      await setImmediate();
+      expect(connection.bytesRead - read).toBeLessThan(ahead);
+    }
+    for await (const chunk of body) read += chunk.length;
+    expect(read).toBe(UPLOAD);
+    expect((await answered)[0].statusCode).toBe(200);
   });
 
   it("passes on a body of HTTP/2, which has no length and is never taken for a request", async () => {
