@@ -39,6 +39,10 @@ const CASES: readonly Case[] = [
     ...{ runs: hasModule("apache", "xsendfile"), told: true },
   },
   {
+    ...{ name: "caddy", config: "examples/caddy/x-sendfile.Caddyfile", serverName: "main", mode: "thread" },
+    ...{ runs: INSTALLED.has("caddy"), told: true },
+  },
+  {
     ...{ name: "nginx", config: "examples/nginx/x-accel-redirect.conf", serverName: "nginx", mode: "thread" },
     ...{ runs: INSTALLED.has("nginx"), told: true },
   },
@@ -159,6 +163,21 @@ const LACKS: Readonly<Partial<Record<ServerName, readonly [where: RegExp, lines:
     /(?<=\.server = \( "[^"]*" => \(\(\n)/,
     '"x-sendfile" => "enable", "x-sendfile-docroot" => ( "FILES" ),\n',
   ],
+  caddy: [
+    /(?<=transport fastcgi \{[^}]*\})/,
+    `
+      @file header X-Sendfile FILES/*
+      handle_response @file {
+        copy_response_headers {
+          exclude Content-Length Status X-Sendfile
+        }
+        rewrite * {rp.header.X-Sendfile}
+        uri strip_prefix FILES
+        method GET
+        root * FILES
+        file_server
+      }`,
+  ],
   nginx: [/(?=^ *location )/m, "location /internal/ { internal; alias FILES/; }\n"],
 };
 const APP =
@@ -192,7 +211,7 @@ describe.each([...WAYS])("%s, with the lines for it", (row, configuration) => {
     const [where, lines] = LACKS[server]!;
     const file = join(directory, basename(configuration.file));
     const text = await readFile(configuration.file, "utf8");
-    await writeFile(file, text.replace(where, lines.replace("FILES", directory)));
+    await writeFile(file, text.replace(where, lines.replaceAll("FILES", directory)));
     const accessLog = join(directory, "run/access.log");
     const told =
       server === "nginx"

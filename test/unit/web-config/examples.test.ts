@@ -1,6 +1,6 @@
 /** One source of truth: an example configuration is what the command prints for it, but for its heading. */
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { apacheConfig } from "../../../src/web-config/apache.ts";
@@ -9,6 +9,7 @@ import { lighttpdConfig } from "../../../src/web-config/lighttpd.ts";
 import { nginxConfig } from "../../../src/web-config/nginx.ts";
 import type { Site } from "../../../src/web-config/site.ts";
 import { CONFIGURATIONS, type Configuration, SPAWNED } from "../../e2e/configurations.ts";
+import { ROOT } from "../../support/examples.ts";
 
 const WRITERS: Readonly<Record<string, (site: Site) => string>> = {
   apache: apacheConfig,
