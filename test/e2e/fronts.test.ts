@@ -148,10 +148,11 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
       const id = freshId();
       const hints: unknown[] = [];
       const go = (): void => backends.apps.go(id);
-      const timer = setTimeout(go, 500);
+      // Again, where the web server has yet to start the app.
+      const timer = setInterval(go, 500);
+      context.onTestFinished(() => clearInterval(timer));
       const informed = ({ statusCode, headers }: InformationEvent): void => {
         hints.push(statusCode, headers["link"]);
-        clearTimeout(timer);
         go();
       };
       const answer = call(front.url, { path: `${prefix}/hints?id=${id}`, informed });
@@ -273,12 +274,13 @@ function onlyIf(able: boolean, title: string, test: (context: TestContext) => Pr
 }
 
 /**
- * nginx carries it over SCGI. h2o and HAProxy keep to themselves that it is asked for, and so does a lighttpd that could
- * carry it and is not told to (`gw_upgrade_policy`).
+ * nginx carries it over SCGI. h2o, HAProxy and mod_fcgid keep to themselves that it is asked for, and so does a lighttpd
+ * that could carry it and is not told to (`gw_upgrade_policy`).
  */
-function webSocketBecomes({ server, protocol }: Configuration): "yes" | "501" | "no" {
+function webSocketBecomes({ server, protocol, connector }: Configuration): "yes" | "501" | "no" {
   if (server === "nginx" && protocol === "scgi") return "yes";
-  return server === "h2o" || server === "haproxy" || (server === "lighttpd" && UPGRADES) ? "no" : "501";
+  const hides = server === "h2o" || server === "haproxy" || connector === "mod_fcgid";
+  return hides || (server === "lighttpd" && UPGRADES) ? "no" : "501";
 }
 
 /** Opens a WebSocket and has it echo: null, or the answer that comes instead. */

@@ -83,7 +83,7 @@ export class Backends {
       `import { remoteApps } from "${REMOTE}";\nexport const makeApp = () => remoteApps("${path}");\n`,
     );
     this.#spawned.push(directory);
-    return await startSpawning(directory, configuration, "early_hints = true\n");
+    return await startSpawning(directory, configuration, "early_hints = true\nupgrade = true\n");
   }
 
   async stop(): Promise<void> {

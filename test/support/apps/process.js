@@ -5,10 +5,9 @@
 import { createServer as createHttpServer } from "node:http";
 import { fileURLToPath } from "node:url";
 
-import { WebSocketServer } from "ws";
-
 import { createServer, serve, stderrLogger } from "../../../dist/index.js";
 import { APPS } from "./all.js";
+import { echo } from "./echo.js";
 import { wireApp } from "./wire.js";
 
 const waiting = new Map();
@@ -29,13 +28,6 @@ const mounted = (mount) => (req, res) => {
   }
   return handler(req, res);
 };
-
-/** Whatever is asked for, a WebSocket echoes. */
-const sockets = new WebSocketServer({ noServer: true });
-const upgraded = (req, socket, head) =>
-  sockets.handleUpgrade(req, socket, head, (each) => {
-    each.on("message", (data, binary) => each.send(data, { binary }));
-  });
 
 const log = stderrLogger("warn");
 const ALL = fileURLToPath(new URL("./all.js", import.meta.url));
@@ -70,7 +62,7 @@ async function hear(message) {
           protocol === "http"
             ? createHttpServer({ keepAliveTimeout: 60_000 }, mounted(mount))
             : createServer(handler, { protocol, mount, secret, multiplexed, earlyHints: true, upgrade: true, log });
-        if (protocol !== "http") server.on("upgrade", upgraded);
+        if (protocol !== "http") server.on("upgrade", echo);
         servers.push(server);
         await new Promise((resolve, reject) => {
           server.once("error", reject);

@@ -2,10 +2,12 @@
  * The sample apps in a process that a web server has started: what they report, and the test's word to go on, pass over
  * the socket at `path`.
  */
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 
 import { APPS } from "./all.js";
+import { echo } from "./echo.js";
 import { wireApp } from "./wire.js";
 
 export function remoteApps(path) {
@@ -20,5 +22,5 @@ export function remoteApps(path) {
     (id, event) => test.write(`${JSON.stringify({ id, event })}\n`),
     (id) => new Promise((resolve) => waiting.set(id, resolve)),
   );
-  return (req, res) => (APPS[req.headers["x-app"]] ?? wire)(req, res);
+  return createServer((req, res) => (APPS[req.headers["x-app"]] ?? wire)(req, res)).on("upgrade", echo);
 }
