@@ -18,24 +18,24 @@ export function fetchHandler(fetch: FetchApp): NodeHandler {
     outgoing.once("close", () => {
       if (!outgoing.writableFinished) abort.abort(new DOMException("the client has gone", "AbortError"));
     });
-    const request = toRequest(incoming, abort.signal);
+    const body = new RequestBody(incoming);
+    const request = toRequest(incoming, body, abort.signal);
     const response = await fetch(request, { incoming, outgoing });
     if (!(response instanceof Response)) {
       throw new TypeError(`fetch must return a Response, it returned ${typeof response}`);
     }
     await send(response, outgoing);
-    // What has not been begun to be read by now is read by nobody, as in node http.
-    if (!request.bodyUsed) request.body?.cancel().catch(() => {});
+    body.answered();
   };
 }
 
-function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
+function toRequest(incoming: IncomingMessage, body: RequestBody, signal: AbortSignal): Request {
   const headers = new Headers();
   const { rawHeaders } = incoming;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!);
   const method = incoming.method ?? "GET";
   const init: RequestInit = { method, headers, signal };
-  if (method !== "GET" && method !== "HEAD") Object.assign(init, { body: bodyOf(incoming), duplex: "half" });
+  if (method !== "GET" && method !== "HEAD") Object.assign(init, { body: body.stream(), duplex: "half" });
   return new Request(urlOf(incoming), init);
 }
 
@@ -51,33 +51,57 @@ function urlOf(incoming: IncomingMessage): URL {
 }
 
 /** Pulls when the reader asks and not before; cancelling leaves the rest unread, and the answer goes on. */
-function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
-  let close: () => void;
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        close = () => controller.close();
-        // Before there is a listener: else a first chunk is asked for.
-        incoming.pause();
-        incoming.on("data", (chunk: Uint8Array) => {
-          // A plain copy: the chunk may be a view on what was received with it, and some apps look at `chunk.buffer`.
-          controller.enqueue(new Uint8Array(chunk));
-          if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
-        });
-        incoming.once("end", close);
-        incoming.once("error", (error) => controller.error(error));
+class RequestBody {
+  readonly #incoming: IncomingMessage;
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  /** Somebody has asked for some of it. */
+  #begun = false;
+  readonly #close = (): void => this.#controller!.close();
+
+  constructor(incoming: IncomingMessage) {
+    this.#incoming = incoming;
+  }
+
+  stream(): ReadableStream<Uint8Array> {
+    const incoming = this.#incoming;
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+          // Before there is a listener: else a first chunk is asked for.
+          incoming.pause();
+          incoming.on("data", (chunk: Uint8Array) => {
+            // Before the chunk is given: who else waits for one asks by that.
+            incoming.pause();
+            // A plain copy: the chunk may be a view on what was received with it, and some apps look at `chunk.buffer`.
+            controller.enqueue(new Uint8Array(chunk));
+          });
+          incoming.once("end", this.#close);
+          incoming.once("error", (error) => controller.error(error));
+        },
+        pull: () => {
+          this.#begun = true;
+          incoming.resume();
+        },
+        cancel: () => this.#leave(),
       },
-      pull() {
-        incoming.resume();
-      },
-      cancel() {
-        incoming.removeAllListeners("data");
-        incoming.removeListener("end", close);
-        incoming.resume();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** What has not been begun to be read by now is read by nobody, as in node http. */
+  answered(): void {
+    if (this.#controller === null || this.#begun) return;
+    this.#leave();
+    this.#controller.error(new Error("the answer was over before the body was read"));
+  }
+
+  #leave(): void {
+    this.#begun = true;
+    this.#incoming.removeAllListeners("data");
+    this.#incoming.removeListener("end", this.#close);
+    this.#incoming.resume();
+  }
 }
 
 async function send(response: Response, outgoing: ServerResponse): Promise<void> {

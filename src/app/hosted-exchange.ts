@@ -1,7 +1,7 @@
 /** One exchange at the app: request events become `req`, what the app does with `res` becomes response events. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { mayHint } from "../cgi/early-hints.ts";
+import { hintsAllowed, type InterimHeads } from "../cgi/early-hints.ts";
 import { variable } from "../cgi/variables.ts";
 import type { AbortCode } from "../errors.ts";
 import type { Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
@@ -145,8 +145,8 @@ export class HostedExchange implements RequestSink, ExchangeHandle, ResponseOwne
   get headOnly(): boolean {
     return this.request?.method === "HEAD";
   }
-  get earlyHints(): boolean {
-    return this.#host.options.earlyHints && mayHint(this.head.params);
+  get interim(): InterimHeads {
+    return this.#host.options.earlyHints ? hintsAllowed(this.head.params) : "none";
   }
 
   // The app's side: ExchangeHandle.

@@ -5,6 +5,7 @@
  * checks are node's. What is left is CGI's: another first line, no connection framing, a body held to its length.
  */
 import { errorAnswer } from "../cgi/error-page.ts";
+import type { InterimHeads } from "../cgi/early-hints.ts";
 import { cgiResponseHead, isInterim } from "../cgi/response-head.ts";
 import { ResponseError } from "../errors.ts";
 import type { ResponseSink } from "../exchange.ts";
@@ -21,8 +22,8 @@ export interface ResponseOwner {
   readonly headOnly: boolean;
   /** The request's connection can be upgraded: 101 is an answer. Default false. */
   readonly upgrade?: boolean;
-  /** The web server passes interim heads on, and the client understands them. Default false. */
-  readonly earlyHints?: boolean;
+  /** Those that the web server passes on and the client understands. Default "none". */
+  readonly interim?: InterimHeads;
   /** Hears of heads and bodies that cannot be sent as they are, and of warnings. */
   report(problem: Error | string): void;
 }
@@ -31,7 +32,7 @@ export class ResponseLine {
   readonly #sink: ResponseSink;
   readonly #owner: ResponseOwner;
   #headSent = false;
-  /** Bytes of interim heads that may still be sent; null after one that was too many. */
+  /** Bytes of interim heads that may still be sent; null where no more may be. */
   #interimRoom: number | null;
   #over = false;
   /** Body bytes that Content-Length still allows; Infinity without one. */
@@ -131,7 +132,7 @@ export class ResponseLine {
     callEach(waiting.slice(0, done));
   }
 
-  /** Sends the head that `data` begins with, with interim ones before it, and returns the rest. */
+  /** Sends the head that `data` begins with and returns the rest: "" after an interim one. */
   #takeHead(data: string | Uint8Array, encoding: BufferEncoding | null | undefined): string | Uint8Array {
     // Node gives the head as text, alone or before the first chunk; only a hand-written answer comes as bytes.
     const text = typeof data === "string" ? data : Buffer.from(data).toString("latin1");
@@ -141,8 +142,10 @@ export class ResponseLine {
       const head = cgiResponseHead(text, this.#owner, textEncoding);
       const rest = typeof data === "string" ? data.slice(head.length) : data.subarray(head.length);
       if (isInterim(head.status)) {
+        // Node writes one alone: what follows it would be somebody else's answer.
+        if (rest.length > 0) throw new ResponseError("RESPONSE_BAD_HEAD", "an interim head has more behind it");
         this.#sendInterim(head.status, head.block);
-        return rest.length === 0 ? "" : this.#takeHead(rest, encoding);
+        return "";
       }
       for (const warning of head.warnings) this.#owner.report(warning);
       this.#headSent = true;
@@ -160,9 +163,9 @@ export class ResponseLine {
   /** All of an answer's together are bounded as its head is: nobody tells the app when they have left. */
   #sendInterim(status: number, block: string): void {
     if (block === "" || this.#interimRoom === null) return;
-    this.#interimRoom -= block.length;
-    if (this.#interimRoom >= 0) return this.#sink.send({ type: "head", status, block });
-    this.#interimRoom = null;
+    const room = this.#interimRoom - block.length;
+    this.#interimRoom = room < 0 || this.#owner.interim === "first" ? null : room;
+    if (room >= 0) return this.#sink.send({ type: "head", status, block });
     this.#owner.report(
       `interim heads of more than max_response_header, ${this.#owner.maxResponseHeader} bytes, are dropped`,
     );

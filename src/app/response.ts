@@ -1,8 +1,8 @@
 /**
- * A genuine `http.ServerResponse` over an exchange. Two hooks, own properties since Express replaces prototypes; each
+ * A genuine `http.ServerResponse` over an exchange. Some hooks, own properties since Express replaces prototypes; each
  * one calls the genuine method that it covers, so that all that packages read of a response is true.
  */
-import { type IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse, validateHeaderName, validateHeaderValue } from "node:http";
 
 import type { ExchangeSocket } from "./exchange-socket.ts";
 
@@ -23,6 +23,9 @@ export function createResponse(
   response[SOCKET] = socket;
   response.writeHead = writeHead;
   response.end = end as HookedResponse["end"];
+  response.writeContinue = writeContinue;
+  response.writeProcessing = writeProcessing;
+  response.writeEarlyHints = writeEarlyHints;
   // The connection is the web server's: node writes nothing of it then, unless the app does.
   ServerResponse.prototype.removeHeader.call(response, "Connection");
   response.assignSocket(socket as never);
@@ -46,6 +49,31 @@ function writeHead(this: HookedResponse, ...args: unknown[]): HookedResponse {
   (prototypeOf(this).writeHead as (...args: unknown[]) => unknown).apply(this, args);
   this.chunkedEncoding = false;
   return this;
+}
+
+/** Node writes an interim answer wherever it is, in the midst of a body too: there is no place for one there. */
+function writeContinue(this: HookedResponse, callback?: () => void): void {
+  if (this.headersSent) tell(callback);
+  else prototypeOf(this).writeContinue.call(this, callback);
+}
+
+function writeProcessing(this: HookedResponse, callback?: () => void): void {
+  if (this.headersSent) tell(callback);
+  else prototypeOf(this).writeProcessing.call(this, callback);
+}
+
+/** Node checks of them no more than how `link` begins and ends: what else is no header would become the answer. */
+function writeEarlyHints(this: HookedResponse, hints: Record<string, string | string[]>, callback?: () => void): void {
+  if (this.headersSent) return tell(callback);
+  for (const [name, value] of Object.entries(hints ?? {})) {
+    validateHeaderName(name);
+    validateHeaderValue(name, String(value));
+  }
+  prototypeOf(this).writeEarlyHints.call(this, hints, callback);
+}
+
+function tell(callback: (() => void) | undefined): void {
+  if (typeof callback === "function") process.nextTick(callback);
 }
 
 /** All that an answer ends with leaves together, and then the exchange hears that it has ended. */

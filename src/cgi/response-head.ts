@@ -1,5 +1,6 @@
 /** From an HTTP/1.1 response head, as node's `ServerResponse` writes it, to a CGI header block (RFC 3875 section 6.2). */
 import { ResponseError } from "../errors.ts";
+import type { InterimHeads } from "./early-hints.ts";
 import { reasonPhrase } from "./reason-phrases.ts";
 import { SWITCHING_PROTOCOLS, upgradeFields } from "./upgrade.ts";
 
@@ -25,11 +26,12 @@ export interface ResponseHeadOptions {
   readonly sendfile?: string | null;
   /** The request's connection can be upgraded: a 101 is an answer. Default false. */
   readonly upgrade?: boolean;
-  /** The web server passes interim heads on, and the client understands them. Default false. */
-  readonly earlyHints?: boolean;
+  /** Those that the web server passes on and the client understands. Default "none". */
+  readonly interim?: InterimHeads;
 }
 
 const CONTINUE = 100;
+const EARLY_HINTS = 103;
 const FIRST_FINAL_STATUS = 200;
 /** nginx answers 502 to a head that overflows its `fastcgi_buffer_size`. */
 const NGINX_BUFFER = 4096;
@@ -40,6 +42,7 @@ const NO_WARNINGS: readonly string[] = [];
 const ASCII_HEAD = /HTTP\/1\.\d [1-5]\d\d[\t\x20-\x7e]*\r\n(?:[!-9;-~]+:[\t\x20-\x7e]*\r\n)*\r\n/y;
 const STATUS_LINE = /^HTTP\/1\.\d [1-5]\d\d[\t\x20-\x7e\x80-\xff]*\r\n/;
 const FIELDS = /^[^\n]*\n(?:[!-9;-~]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n$/;
+const FIELD_NAMES = /(?<=\n)[^:\r\n]+(?=:)/g;
 const HEAD_END = "\r\n\r\n";
 const LENGTH = /^[ \t]*(?:0|[1-9]\d{0,15})[ \t]*$/;
 /** X-Accel-Buffering names no file, it asks nginx to stream: it passes. */
@@ -125,7 +128,7 @@ function translate(
     throw new ResponseError("RESPONSE_NO_UPGRADE", "a 101 to a request whose connection cannot be upgraded");
   }
   // Whether the client is to go on with its body the web server has said.
-  if (interim && (status === CONTINUE || options.earlyHints !== true))
+  if (interim && (status === CONTINUE || !passes(status, options)))
     return { status, block: "", contentLength: undefined, warnings: NO_WARNINGS, length };
   let lineEnd = text.indexOf("\n") - 1;
   const reason = lineEnd > 13 ? text.slice(13, lineEnd) : reasonPhrase(status);
@@ -186,6 +189,8 @@ function translate(
     }
   }
   block += text.slice(runStart, length);
+  // lighttpd takes the names over into HTTP/2 as they are, where a capital letter ends the stream (RFC 9113 section 8.2.1).
+  if (interim) block = block.replaceAll(FIELD_NAMES, (name) => name.toLowerCase());
   if (options.sendfile && !interim) block = `${block.slice(0, -2)}${options.sendfile}\r\n\r\n`;
   if (upgraded) {
     const fields = upgradeFields(text.slice(0, length));
@@ -194,6 +199,10 @@ function translate(
   }
   const warnings = block.length > NGINX_BUFFER && !interim ? NGINX_WARNING : NO_WARNINGS;
   return { status, block, contentLength, warnings, length };
+}
+
+function passes(status: number, { interim = "none" }: ResponseHeadOptions): boolean {
+  return interim === "all" || (interim === "first" && status === EARLY_HINTS);
 }
 
 /** Whether the field at `start`, which is as long as `name`, is called so. Mostly it is spelled so, too. */

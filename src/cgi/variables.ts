@@ -7,7 +7,7 @@ export type CgiVariables = Readonly<Record<string, string>>;
 const URL_SHOWN = 256;
 const METHOD_SHOWN = 32;
 /** Hyphens and dots for Shibboleth and mod_auth_openidc, which call variables what the attributes and claims are called. */
-const NAME = /^[\w.-]{1,256}$/;
+export const VARIABLE_NAME: RegExp = /^[\w.-]{1,256}$/;
 /** Apache renames every old variable so on an internal redirect, `HTTP_COOKIE` included. */
 const CLIENT_HEADER = /^(?:REDIRECT_)*HTTP_/;
 
@@ -71,6 +71,6 @@ export function allVariables(params: Params): Record<string, string> {
 function* pairs({ block, offsets, base, count }: Params): Generator<readonly [name: string, value: string]> {
   for (let at = base, end = base + 4 * count; at < end; at += 4) {
     const name = block.slice(offsets[at], offsets[at + 1]);
-    if (NAME.test(name)) yield [name, block.slice(offsets[at + 2], offsets[at + 3])];
+    if (VARIABLE_NAME.test(name)) yield [name, block.slice(offsets[at + 2], offsets[at + 3])];
   }
 }

@@ -1,6 +1,6 @@
 /** `propylon web-config`: prints the configuration of a web server, or a unit of systemd, that fits a file. */
 import { existsSync, realpathSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { type DescribedSite, describeSite } from "../deploy/described-site.ts";
@@ -134,7 +134,7 @@ function commandOf(
 
 function siteOf(
   file: string,
-  { plan, place, keys, serverName, app }: DescribedSite,
+  { plan, place, keys, serverName, app, sendfile }: DescribedSite,
   command: readonly string[],
   flags: WebConfigFlags,
 ): Site {
@@ -154,7 +154,7 @@ function siteOf(
     socketGroup: "fd" in plan.address ? null : plan.settings.listen.socketGroup,
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
     secret: plan.protocol === "ajp" ? secret : undefined,
-    sendfile: sendfileOf(plan),
+    sendfile,
     upgradeIdleTimeout: upgrade ? upgradeIdleTimeout : undefined,
     files: filesOf(
       app.files.map((each) => ({ ...each, url: checkedUrl(prefix + each.url, "a path of files", place) })),
@@ -165,12 +165,6 @@ function siteOf(
     hostName: hostName === undefined ? undefined : namedHost(hostName),
     root: resolve(root),
   };
-}
-
-/** The plan has been checked. */
-function sendfileOf({ settings }: GatewayPlan): Site["sendfile"] {
-  const { sendfile: kind, sendfileRoot, sendfileUri = "" } = settings.app;
-  return kind && { kind, root: join(sendfileRoot!, "/"), uri: join(sendfileUri, "/") };
 }
 
 /** The command line's win. The longest URL is first, since some web servers take the first that fits. */

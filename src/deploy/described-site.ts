@@ -1,4 +1,5 @@
 /** From a configuration file to what a web server has to know of it; no code of the app is loaded. */
+import { type SendfileFront, sendfileFront } from "../app/sendfile-front.ts";
 import type { ConfigPlace } from "../errors.ts";
 import { nameOf } from "./create.ts";
 import { describeApp } from "./described-app.ts";
@@ -17,6 +18,8 @@ export interface DescribedSite {
   /** Where the keys of that section stand. */
   readonly keys: ReadonlyMap<string, ConfigPlace>;
   readonly app: AppShape;
+  /** Files that the app names and the web server sends. */
+  readonly sendfile: SendfileFront | undefined;
 }
 
 /** @param appName the section `[app:…]`. Default "main". @throws ConfigError */
@@ -29,5 +32,6 @@ export async function describeSite(
   const plan = await planOf(described);
   const { app } = describeApp(file, appName, surroundings);
   const { place, keys } = server;
-  return { plan, serverName: nameOf(server), place, keys, app: shapeOf(app) };
+  const sendfile = sendfileFront(plan?.settings.app ?? {}, () => place);
+  return { plan, serverName: nameOf(server), place, keys, app: shapeOf(app), sendfile };
 }

@@ -1,5 +1,6 @@
 /** The table of what a [server:…] section may say, and the one place where its strings become values. */
 import type { SendfileSettings } from "../app/sendfile-front.ts";
+import { VARIABLE_NAME } from "../cgi/variables.ts";
 import { ConfigError } from "../errors.ts";
 import { GATEWAY_OPTIONS, type GatewayOptions, type OptionRow } from "../gateway/options.ts";
 import type { Conf } from "./context.ts";
@@ -188,7 +189,7 @@ function checkMount(mount: string, place: ReturnType<FactoryAid["placeOf"]>): vo
 
 /** What an app finds in `req.cgi`. */
 function checkVariable(name: string, place: ReturnType<FactoryAid["placeOf"]>): string {
-  if (/^[A-Za-z0-9_]{1,256}$/.test(name)) return name;
+  if (VARIABLE_NAME.test(name)) return name;
   throw new ConfigError("CONFIG_BAD_VALUE", `"${name}" is no name of a variable, such as environ.HTTPS`, place);
 }
 

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import type { Dispatcher, ExchangeRecord, ProtocolName, Role } from "../exchange.ts";
 import { type Logger, silentLogger } from "../log.ts";
 import type { RequestReport } from "../report.ts";
+import { steadyNow } from "../steady-clock.ts";
 import type { Binding, Setting, Wire } from "./bindings/binding.ts";
 import { AjpBinding } from "./bindings/ajp.ts";
 import { FastCgiBinding } from "./bindings/fastcgi.ts";
@@ -141,8 +142,8 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
   }
 
   /**
-   * Takes no more connections but those that wait to be accepted, lets the requests in hand finish for `gracefulTimeout`
-   * and then ends them. A connection without a request is closed when it has been silent for `retireIdle`: one that is on
+   * Takes no more connections but those that wait to be accepted, at most `backlog` and for a quarter of `gracefulTimeout`;
+   * lets the requests in hand finish for `gracefulTimeout` and then ends them. A connection without a request is closed when it has been silent for `retireIdle`: one that is on
    * its way is answered, and the connection ends together with its answer. `callback` and 'close' come when all
    * connections are gone; `callback` gets an error if it did not listen.
    */
@@ -151,7 +152,7 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     this.#bound?.close();
     const { listening } = this.#server;
     // The system would reset the connections that wait to be accepted, which count for the grace, too.
-    if (listening) this.#closeAfterBacklog(this.options.backlog, callback);
+    if (listening) this.#closeAfterBacklog(callback);
     else this.#server.close(callback);
     this.setting.draining = true;
     for (const connection of this.#connections) connection.drain();
@@ -238,15 +239,20 @@ export class Gateway extends EventEmitter<GatewayEvents> implements ConnectionOw
     this.emit("clientError", error, socket);
   }
 
-  /** Closes once a turn of the event loop, which accepts one connection at most, has brought none. */
-  #closeAfterBacklog(waiting: number, callback?: (error?: Error) => void): void {
+  /** Closes once a turn of the event loop, which accepts one or two of those that wait, has brought none. */
+  #closeAfterBacklog(callback?: (error?: Error) => void): void {
+    const { backlog, gracefulTimeout } = this.options;
     const { counters } = this.setting;
-    const before = counters.accepted + counters.refusedPeers;
-    afterOneTurn(() => {
-      const none = counters.accepted + counters.refusedPeers === before;
-      if (none || waiting === 0) this.#server.close(callback);
-      else this.#closeAfterBacklog(waiting - 1, callback);
-    });
+    const came = (): number => counters.accepted + counters.refusedPeers;
+    const last = came() + backlog;
+    const until = gracefulTimeout > 0 ? steadyNow() + gracefulTimeout / 4 : Infinity;
+    const turn = (before: number): void =>
+      afterOneTurn(() => {
+        const now = came();
+        if (now > before && now < last && steadyNow() < until) turn(now);
+        else this.#server.close(callback);
+      });
+    turn(came());
   }
 
   #accept(socket: Socket): void {

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 
-import { mayHint } from "../cgi/early-hints.ts";
+import { hintsAllowed } from "../cgi/early-hints.ts";
 import { requestLine } from "../cgi/request-head.ts";
 import { allVariables, variable } from "../cgi/variables.ts";
 import type { Dispatcher, Params, RequestEvent, RequestHead, RequestSink, ResponseSink } from "../exchange.ts";
@@ -98,8 +98,8 @@ class ProbedExchange implements RequestSink {
   #answer(): void {
     const { how } = this.#asked;
     const fill = Math.min(MAX_FILL, Number(/^head=(\d{1,6})$/.exec(how)?.[1] ?? 0));
-    if (how === "hints" && mayHint(this.#head.params)) {
-      const block = "Status: 103 Early Hints\r\nLink: </>; rel=propylon-doctor\r\n\r\n";
+    if (how === "hints" && hintsAllowed(this.#head.params) !== "none") {
+      const block = "Status: 103 Early Hints\r\nlink: </>; rel=propylon-doctor\r\n\r\n";
       this.#response.send({ type: "head", status: 103, block });
     }
     const header = fill === 0 ? "" : `X-Propylon-Fill: ${"x".repeat(fill)}\r\n`;

@@ -82,7 +82,7 @@ function filesOf({ files, address, place }: Site): Lines {
 
 function sentFiles(site: Site): Lines {
   if (site.sendfile === undefined) return [];
-  const root = sendfileRoot(site, "Apache", "x-sendfile");
+  const root = sendfileRoot(site.sendfile, "Apache", "X-Sendfile", site.place);
   return [
     "",
     "XSendFile On",

@@ -92,7 +92,7 @@ function filesOf({ url, directory, maxAge }: Site["files"][number], { place }: S
 /** In an answer with X-Sendfile the file takes the place of the app's body. */
 function sentFiles(site: Site): Lines {
   if (site.sendfile === undefined) return [];
-  const root = sendfileRoot(site, "Caddy", "x-sendfile");
+  const root = sendfileRoot(site.sendfile, "Caddy", "X-Sendfile", site.place);
   const directory = pathOf(root, site);
   return [
     "# What sendfile_root says. Caddy may send what is below it, and nothing else.",

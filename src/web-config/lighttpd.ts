@@ -165,7 +165,12 @@ function sentFilesRemark({ sendfile }: Site): string[] {
 
 function sentFiles(site: Site): string[] {
   if (site.sendfile === undefined) return [];
-  const root = quoted(sendfileRoot(site, "lighttpd", "x-sendfile"), "the directory", null, site.place);
+  const root = quoted(
+    sendfileRoot(site.sendfile, "lighttpd", "X-Sendfile", site.place),
+    "the directory",
+    null,
+    site.place,
+  );
   return ['"x-sendfile" => "enable"', `"x-sendfile-docroot" => ( ${root} )`];
 }
 

@@ -95,10 +95,10 @@ function filesOf({ files, place }: Site): Lines {
 function sentFiles(site: Site): Lines {
   const { sendfile, place } = site;
   if (sendfile === undefined) return [];
-  const root = sendfileRoot(site, "nginx", "x-accel-redirect");
+  const root = sendfileRoot(sendfile, "nginx", "X-Accel-Redirect", site.place);
   return [
     "# sendfile_uri, and what sendfile_root says, both with a slash at the end. No client gets in here.",
-    `location ${plain(sendfile.uri, "sendfile_uri", { ...place, key: "sendfile_uri" })} {`,
+    `location ^~ ${plain(sendfile.place, "sendfile_uri", { ...place, key: "sendfile_uri" })} {`,
     `${INDENT}internal;`,
     `${INDENT}alias ${pathOf(`${root}/`, place)};`,
     "}",

@@ -29,11 +29,11 @@ export function cacheControl(maxAge: number): string {
 
 /** Files that the app names and the web server sends. */
 export interface SiteSendfile {
-  readonly kind: "x-sendfile" | "x-accel-redirect";
+  readonly header: "X-Sendfile" | "X-Accel-Redirect";
   /** The directory that they are below, absolute, with a slash at its end. */
   readonly root: string;
-  /** What stands for it in X-Accel-Redirect, with a slash at its end. */
-  readonly uri: string;
+  /** What stands for it in the header, with a slash at its end. */
+  readonly place: string;
 }
 
 export interface Site {
@@ -76,13 +76,21 @@ export function hostAndPort({ host, port }: { readonly host: string; readonly po
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Without the slash at its end. @throws ConfigError CONFIG_NOT_SUPPORTED where the web server has another way */
-export function sendfileRoot({ sendfile, place }: Site, server: string, kind: SiteSendfile["kind"]): string {
-  if (sendfile!.kind !== kind) {
-    const message = `${server} is told by ${kind}: write "sendfile = ${kind}"`;
-    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...place, key: "sendfile" });
-  }
-  return sendfile!.root.replace(/(?<=.)\/$/, "");
+/** Without the slash at its end. @throws ConfigError CONFIG_NOT_SUPPORTED */
+export function sendfileRoot(
+  sendfile: SiteSendfile,
+  server: string,
+  header: SiteSendfile["header"],
+  at: ConfigPlace,
+): string {
+  const fail = (key: string, message: string): never => {
+    throw new ConfigError("CONFIG_NOT_SUPPORTED", message, { ...at, key });
+  };
+  const kind = header.toLowerCase();
+  if (sendfile.header !== header) fail("sendfile", `${server} is told by ${kind}: write "sendfile = ${kind}"`);
+  if (sendfile.root === "/") fail("sendfile_root", "all files of the machine are too many: name the directory");
+  if (sendfile.place === "/") fail("sendfile_uri", "the app is there: choose a path that no page has");
+  return sendfile.root.slice(0, -1);
 }
 
 /** For headings: `over a Unix socket, under /james`. */

@@ -1,9 +1,12 @@
 /** Early hints from workers, through lighttpd, which passes them on; and from an app that is started as CGI. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { InformationEvent } from "node:http";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -26,6 +29,27 @@ afterEach(async () => {
 });
 
 describe.runIf(INSTALLED.has("lighttpd"))("behind lighttpd", () => {
+  it("hints come over HTTP/2 as well, which is where browsers heed them", async () => {
+    server = await SupervisedServer.start({
+      ...{ mode: "thread", transport: "unix", use: APP },
+      server: { early_hints: "true" },
+    });
+    const config = `${ROOT}examples/lighttpd/fastcgi-unix.conf`;
+    front = await startWebServer({
+      name: "lighttpd",
+      config,
+      values: { SOCKET: (server.target as { path: string }).path },
+    });
+    const session = connect(front.url);
+    onTestFinished(() => session.destroy());
+    const request = session.request({ ":path": "/a" });
+    const interim: unknown[] = [];
+    request.on("headers", (headers: IncomingHttpHeaders) => interim.push([headers[":status"], headers["link"]]));
+    const [headers] = (await once(request, "response")) as [IncomingHttpHeaders];
+    expect([headers[":status"], await text(request)]).toEqual([200, "answer to /a"]);
+    expect(interim).toEqual([[103, LINK]]);
+  });
+
   it.each([
     ["fastcgi-unix.conf", { protocol: "fastcgi", transport: "unix", mode: "thread" }],
     ["scgi-tcp.conf", { protocol: "scgi", transport: "tcp", mode: "fork" }],
@@ -49,7 +73,7 @@ describe.runIf(INSTALLED.has("lighttpd"))("behind lighttpd", () => {
 });
 
 it.each([
-  ["true", ["Status: 102 Processing", "", "Status: 103 Early Hints", `Link: ${LINK}`, "", "Status: 200 OK"]],
+  ["true", ["Status: 102 Processing", "", "Status: 103 Early Hints", `link: ${LINK}`, "", "Status: 200 OK"]],
   ["false", ["Status: 200 OK"]],
 ])("under CGI the document says what early_hints = %s allows", async (early_hints, lines) => {
   const directory = await mkdtemp(join(tmpdir(), "propylon-hints-"));

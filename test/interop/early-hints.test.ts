@@ -50,11 +50,11 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
       {
         status: 103,
         headers: [
-          ["Link", LINK],
+          ["link", LINK],
           ["x-trace", "1"],
         ],
       },
-      { status: 103, headers: [["Link", `${LINK}, </a.js>; rel=preload`]] },
+      { status: 103, headers: [["link", `${LINK}, </a.js>; rel=preload`]] },
       { status: 200, headers: expect.arrayContaining([["X-Final", "yes"]]) },
     ]);
     expect(body).toBe("answer");
@@ -90,7 +90,7 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
     const statuses = heads.map(({ status }) => status);
     expect(statuses.at(-1)).toBe(200);
     expect(statuses.filter((status) => status === 103).length).toBe(
-      Math.floor(1000 / `Status: 103 Early Hints\r\nLink: ${LINK}\r\n\r\n`.length),
+      Math.floor(1000 / `Status: 103 Early Hints\r\nlink: ${LINK}\r\n\r\n`.length),
     );
     expect(body).toBe("answer");
     expect(warnings).toEqual([expect.stringContaining("max_response_header")]);
@@ -115,6 +115,17 @@ it.each(["fastcgi", "scgi"] as const)(
     expect(heads.map(({ status }) => status)).toEqual([103, 200]);
   },
 );
+
+it.each(PROTOCOLS)("over %s a client of HTTP/2 is sent the first hint, which alone it heeds", async (protocol) => {
+  const handler: RequestHandler = (_req, res) => {
+    res.writeProcessing();
+    res.writeEarlyHints({ link: LINK });
+    res.writeEarlyHints({ link: "</second.css>; rel=preload" }, () => void res.end("answer"));
+  };
+  const { heads, body } = await told(protocol, { earlyHints: true }, handler, { SERVER_PROTOCOL: "HTTP/2.0" });
+  expect(heads.slice(0, -1)).toEqual([{ status: 103, headers: [["link", LINK]] }]);
+  expect([heads.at(-1)!.status, body]).toEqual([200, "answer"]);
+});
 
 it("over ajp a hint that no packet holds is left out, and the answer comes", async () => {
   const { heads, body } = await told("ajp", { earlyHints: true }, (_req, res) => {

@@ -671,7 +671,7 @@ const CASES: Record<string, Visit> = {
   "own listeners of error are not needed: write after the client has left": {
     handler: async (_req, res, { log, leave }) => {
       res.write("x");
-      await wait(20);
+      await wait(200);
       leave();
       await wait(40);
       for (let i = 0; i < 3; i++) res.write("y");

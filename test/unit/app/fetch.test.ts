@@ -46,6 +46,55 @@ describe("a fetch app", () => {
     expect(text).toBe("hello");
   });
 
+  it("may ask for several pieces of the body at once", async () => {
+    let pieces: string[] = [];
+    const hosted = run(async (request) => {
+      const reader = request.body!.getReader();
+      const read = await Promise.all([reader.read(), reader.read(), reader.read()]);
+      pieces = read.map(({ done, value }) => (done ? "end" : Buffer.from(value).toString()));
+      return new Response(null);
+    }, POST);
+    for (const piece of ["he", "llo"]) {
+      await new Promise((resolve) => setImmediate(resolve));
+      hosted.body(piece);
+    }
+    hosted.end();
+    await hosted.ended();
+    expect(pieces).toEqual(["he", "llo", "end"]);
+  });
+
+  it("that reads the body too late hears so, and one that has begun goes on after its answer", async () => {
+    let late: Promise<string> | undefined;
+    const hosted = run(async (request) => {
+      const reader = request.body!.getReader();
+      setTimeout(() => void (late = reader.read().then(String, (error: Error) => error.message)), 5);
+      return await Promise.resolve(new Response("early"));
+    }, POST);
+    await hosted.ended();
+    hosted.body("hello");
+    hosted.end();
+    await hosted.until(() => late !== undefined && hosted.creditGiven === 5, "the credit of all");
+    expect(await late).toBe("the answer was over before the body was read");
+
+    let rest = "";
+    const going = run(async (request) => {
+      const reader = request.body!.getReader();
+      await reader.read();
+      void (async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        for (let step = await reader.read(); !step.done; step = await reader.read()) rest += Buffer.from(step.value);
+        rest += ".";
+      })();
+      return new Response("early");
+    }, POST);
+    going.body("he");
+    await going.ended();
+    going.body("llo");
+    going.end();
+    await going.until(() => rest.endsWith("."), "the rest of the body");
+    expect(rest).toBe("llo.");
+  });
+
   it("is sent nothing of a body that it does not read; when it has answered, the body passes by", async () => {
     let answer!: (response: Response) => void;
     const hosted = run(async () => await new Promise((resolve) => (answer = resolve)), POST);

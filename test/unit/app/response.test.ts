@@ -175,6 +175,50 @@ describe("a response", () => {
     expect([hosted.status, hosted.bodyText, hosted.logged]).toEqual([200, "x", []]);
   });
 
+  it.each([
+    ["a link", { link: "</x\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: sid=evil\r\n\r\nevil>; rel=preload" }],
+    ["another field", { link: "</a.css>", "x-a": "b\r\n\r\nHTTP/1.1 200 OK\r\n\r\nevil" }],
+    ["a list", { link: ["</a.css>", "</b\n>"] }],
+    ["what becomes a line end", { link: "</a.css>", "x-a": "\u010d\u010aSet-Cookie: sid=evil" }],
+    ["a name", { link: "</a.css>", "x-a: b\r\nx-c": "d" }],
+  ])("refuses early hints with a line end in %s", async (_where, hints) => {
+    for (const earlyHints of [true, false]) {
+      const hosted = Hosted.run((_req, res) => res.writeEarlyHints(hints, () => void res.end("x")), GET, {
+        earlyHints,
+      });
+      await hosted.ended();
+      expect([hosted.status, hosted.types.filter((type) => type === "head")]).toEqual([500, ["head"]]);
+      expect(hosted.bodyText).not.toContain("evil");
+    }
+  });
+
+  it("takes nothing for the answer that is written together with an interim one", async () => {
+    const hosted = Hosted.run((_req, res) => {
+      res.socket!.write("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nevil");
+    });
+    await hosted.ended();
+    expect([hosted.status, hosted.bodyText.includes("evil")]).toEqual([500, false]);
+  });
+
+  it("has no place for interim answers once the answer has begun, and calls back", async () => {
+    const called: string[] = [];
+    const hosted = Hosted.run(
+      (_req, res) => {
+        res.write("one ");
+        res.writeContinue(() => called.push("continue"));
+        res.writeProcessing();
+        res.writeEarlyHints({ link: "</a.css>" }, () => {
+          called.push("hints");
+          res.end("two");
+        });
+      },
+      GET,
+      { earlyHints: true },
+    );
+    await hosted.ended();
+    expect([hosted.bodyText, called]).toEqual(["one two", ["continue", "hints"]]);
+  });
+
   it("may lose its socket for a while, and ends when it has it again", async () => {
     const hosted = Hosted.run((_req, res) => {
       const socket = res.socket!;

@@ -212,25 +212,25 @@ describe("a head that would break the block", () => {
 
 describe("an interim head", () => {
   const early = (...lines: string[]): CgiHead =>
-    cgiResponseHead(`${lines.join("\r\n")}\r\n\r\n`, { ...LIMIT, earlyHints: true, sendfile: "X-Sendfile: /srv/a" });
+    cgiResponseHead(`${lines.join("\r\n")}\r\n\r\n`, { ...LIMIT, interim: "all", sendfile: "X-Sendfile: /srv/a" });
 
   it.each(["100 Continue", "102 Processing", "103 Early Hints", "199 Other"])("is nothing by default: %s", (status) => {
     expect(translate(`HTTP/1.1 ${status}`, "Link: </a>")).toMatchObject({ block: "", warnings: [] });
   });
 
-  it("is translated where the web server passes it on, but for 100", () => {
+  it("is translated where the web server passes it on, but for 100, its names fit for HTTP/2", () => {
     expect(early("HTTP/1.1 100 Continue").block).toBe("");
     expect(early("HTTP/1.1 102 Processing").block).toBe("Status: 102 Processing\r\n\r\n");
     expect(early("HTTP/1.1 103 Early Hints", "Link: </a>")).toMatchObject({
       status: 103,
-      block: "Status: 103 Early Hints\r\nLink: </a>\r\n\r\n",
+      block: "Status: 103 Early Hints\r\nlink: </a>\r\n\r\n",
     });
   });
 
   it("says nothing of connection, body or files", () => {
     const lines = ["Content-Length: two", "Connection: x-a", "X-A: b", "X-Sendfile: /etc/passwd", "Location: /b"];
     const head = early("HTTP/1.1 103 Early Hints", ...lines, "Link: </a>");
-    expect(head.block).toBe("Status: 103 Early Hints\r\nLocation: /b\r\nLink: </a>\r\n\r\n");
+    expect(head.block).toBe("Status: 103 Early Hints\r\nlocation: /b\r\nlink: </a>\r\n\r\n");
     expect(head.contentLength).toBeUndefined();
   });
 });

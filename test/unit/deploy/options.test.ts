@@ -75,11 +75,11 @@ describe("readServerSettings", () => {
   });
 
   it("collects the variables of environ", () => {
-    expect(read({ "environ.HTTPS": "on", "environ.REMOTE_USER": "bot" }).app).toEqual({
-      environ: { HTTPS: "on", REMOTE_USER: "bot" },
+    expect(read({ "environ.HTTPS": "on", "environ.REMOTE_USER": "bot", "environ.persistent-id": "x" }).app).toEqual({
+      environ: { HTTPS: "on", REMOTE_USER: "bot", "persistent-id": "x" },
     });
     expect(faultOf({ "environ.": "x" })).toMatchObject({ code: "CONFIG_BAD_VALUE" });
-    expect(faultOf({ "environ.A-B": "x" }).message).toContain('"A-B" is no name of a variable');
+    expect(faultOf({ "environ.A/B": "x" }).message).toContain('"A/B" is no name of a variable');
   });
 
   it("refuses two spellings of one option", () => {

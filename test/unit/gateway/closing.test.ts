@@ -198,6 +198,29 @@ describe("closing the gateway", () => {
     expect(answers).toEqual(sockets.map(() => true));
   });
 
+  it("closes within gracefulTimeout, however many come", async () => {
+    const app = new TestApp((exchange) => {
+      // So that the next ones come before this one is over.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+      exchange.hello();
+    });
+    const { gateway } = await start(app, { options: { gracefulTimeout: 1000 } });
+    const { port } = gateway.address() as AddressInfo;
+    let over = false;
+    const ask = (): void => {
+      if (over) return;
+      const socket = connect({ port, host: "127.0.0.1" }, () => socket.end(get()));
+      socket.on("error", () => {}).resume();
+      socket.once("close", () => setImmediate(ask));
+    };
+    for (let i = 0; i < 20; i++) ask();
+    await until(() => app.exchanges.length > 20, "some requests");
+    const begun = performance.now();
+    await new Promise<void>((resolve) => void gateway.close(() => resolve()));
+    over = true;
+    expect(performance.now() - begun).toBeLessThan(1200);
+  });
+
   it("ends what such a connection asks for after gracefulTimeout, too", async () => {
     const app = new TestApp(() => {});
     const { gateway } = await start(app, { options: { gracefulTimeout: 60 } });

@@ -62,13 +62,13 @@ describe("what propylon web-config prints", () => {
   );
 
   it.each([
-    ["apache", "apache-examples/mod_xsendfile.conf", "x-sendfile"],
-    ["lighttpd", "examples/lighttpd/x-sendfile.conf", "x-sendfile"],
-    ["nginx", "examples/nginx/x-accel-redirect.conf", "x-accel-redirect"],
-    ["caddy", "examples/caddy/x-sendfile.Caddyfile", "x-sendfile"],
-  ] as const)("is that of files that %s sends: %s", (server, name, kind) => {
+    ["apache", "apache-examples/mod_xsendfile.conf", "X-Sendfile"],
+    ["lighttpd", "examples/lighttpd/x-sendfile.conf", "X-Sendfile"],
+    ["nginx", "examples/nginx/x-accel-redirect.conf", "X-Accel-Redirect"],
+    ["caddy", "examples/caddy/x-sendfile.Caddyfile", "X-Sendfile"],
+  ] as const)("is that of files that %s sends: %s", (server, name, header) => {
     const file = join(ROOT, name);
-    const sendfile = { kind, root: "/srv/files/", uri: "/internal/" };
+    const sendfile = { header, root: "/srv/files/", place: "/internal/" };
     const configuration = { title: "", server, protocol: "fastcgi", transport: "unix", mount: "auto" } as const;
     const site = siteOf({ ...configuration, prefix: "", file });
     expect(body(WRITERS[server]!({ ...site, sendfile }))).toBe(body(readFileSync(file, "utf8")));
