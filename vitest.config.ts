@@ -8,7 +8,7 @@ const WAITING = ["test/e2e/{after-response,workers-endurance,log,slow-log,system
 
 /** Whole lives of apps by way of the command line, with npm: they start many processes one after the other. */
 const COMMANDS = [
-  "test/e2e/{background,browser,create,doctor,examples,install,package,pid-file,privileges,reload-dev,request,site}.test.ts",
+  "test/e2e/{background,browser,create,doctor,examples,install,package,pid-file,privileges,reload-dev,request,site,web-config}.test.ts",
 ] as const;
 
 export default defineConfig({

@@ -37,23 +37,7 @@ const MAX_UPLOAD = 1024 * 1024 * 1024;
 /** Sets `process.exitCode`: 0 without a fault, 4 with one, 2 for wrong usage or a fault of the file. */
 export async function doctor(target: string, variables: readonly string[], flags: DoctorFlags): Promise<void> {
   try {
-    const [file, fragment] = splitTarget(target);
-    const total = Number(flags.timeout) * 1000;
-    if (!(total > 0 && total <= MAX_TIMEOUT * 1000)) {
-      throw new UsageError(`--timeout: "${flags.timeout}" is no number of seconds above 0, at most ${MAX_TIMEOUT}`);
-    }
-    const asked = askedOf(flags);
-    const { serverName, appName = fragment } = flags;
-    const described = await describeWhole(file, { serverName, appName, globalConf: parseVariables(variables) });
-    const { gateway, ...rest } = described;
-    const { secret, backlog, maxConnections, maxBodyBytes, allowedClients } = gateway;
-    const patient: Patient = {
-      ...rest,
-      ...{ backlog, maxConnections, maxBodyBytes, allowedClients },
-      secret: secret === "" ? undefined : Buffer.from(secret).toString("latin1"),
-    };
-    const bounds = { short: Math.min(SHORT, total / 4), long: Math.min(LONG, total / 2) };
-    const diagnosis = await examine(patient, asked, { bounds, total });
+    const diagnosis = await diagnose(target, variables, flags);
     if (flags.quiet !== true) process.stdout.write(flags.json === true ? jsonOf(diagnosis) : textOf(diagnosis));
     const isFaulty = diagnosis.findings.some(({ severity }) => severity === "fault");
     process.exitCode = isFaulty ? EXIT_FAULTS : EXIT_HEALTHY;
@@ -61,6 +45,27 @@ export async function doctor(target: string, variables: readonly string[], flags
     reportFailure(error, flags.verbose === true);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** @throws UsageError, ConfigError */
+export async function diagnose(target: string, variables: readonly string[], flags: DoctorFlags): Promise<Diagnosis> {
+  const [file, fragment] = splitTarget(target);
+  const total = Number(flags.timeout) * 1000;
+  if (!(total > 0 && total <= MAX_TIMEOUT * 1000)) {
+    throw new UsageError(`--timeout: "${flags.timeout}" is no number of seconds above 0, at most ${MAX_TIMEOUT}`);
+  }
+  const asked = askedOf(flags);
+  const { serverName, appName = fragment } = flags;
+  const described = await describeWhole(file, { serverName, appName, globalConf: parseVariables(variables) });
+  const { gateway, ...rest } = described;
+  const { secret, backlog, maxConnections, maxBodyBytes, allowedClients } = gateway;
+  const patient: Patient = {
+    ...rest,
+    ...{ backlog, maxConnections, maxBodyBytes, allowedClients },
+    secret: secret === "" ? undefined : Buffer.from(secret).toString("latin1"),
+  };
+  const bounds = { short: Math.min(SHORT, total / 4), long: Math.min(LONG, total / 2) };
+  return await examine(patient, asked, { bounds, total });
 }
 
 function askedOf({ url, frontUser, frontHost, upload }: DoctorFlags): Asked {

@@ -147,16 +147,16 @@ describe.each(ALL.map((each) => [each.title, each] as const))("%s", (title, conf
     it("passes early hints on while the app works, or says that it is one that does not", async (context) => {
       const id = freshId();
       const hints: unknown[] = [];
+      const passes = server === "lighttpd";
       const go = (): void => backends.apps.go(id);
       // Again, where the web server has yet to start the app.
-      const timer = setInterval(go, 500);
+      const timer = setInterval(go, passes ? 500 : 30);
       context.onTestFinished(() => clearInterval(timer));
       const informed = ({ statusCode, headers }: InformationEvent): void => {
         hints.push(statusCode, headers["link"]);
         go();
       };
       const answer = call(front.url, { path: `${prefix}/hints?id=${id}`, informed });
-      const passes = server === "lighttpd";
       // Those that do not say who they are take hints for the answer, of which a part may come, or nothing.
       const breaks = !passes && (protocol === "ajp" || title.startsWith("nginx scgi tcp, stock"));
       if (breaks) await Promise.race([answer.catch(() => null), sleep(1000)]);

@@ -56,8 +56,12 @@ interface Asked extends Configuration {
 }
 
 const IN_ONE_THREAD: readonly Asked[] = [
-  ...CONFIGURATIONS.map((each) => ({ ...each, apps: APPS })),
-  // What another way changes does not depend on the app: one each, in turn. Without that of HAProxy's issue 2568: a few
+  // All apps behind each web server over each protocol and transport, at the root over one and below a path over the other.
+  ...CONFIGURATIONS.map((each, i) => {
+    const whole = (each.transport === "unix") === (each.prefix === "");
+    return { ...each, apps: whole ? APPS : [APPS[i % APPS.length]!] };
+  }),
+  // What another way or place changes does not depend on the app: one each, in turn. Without that of HAProxy's issue 2568: a few
   // POSTs in a hundred are answered 500.
   ...[...VARIANTS, ...SPAWNED]
     .filter(({ multiplexed }) => multiplexed === undefined)
