@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { request as requestHttp } from "node:http";
 import { createSecureServer } from "node:http2";
 import { createServer } from "node:net";
@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { type DoctorFlags, diagnose } from "../../dist/commands/doctor.js";
 import type { Diagnosis } from "../../dist/doctor/examine.js";
+import { accountOf } from "../../dist/doctor/machine.js";
 import { INSTALLED, type ServerName, freePort, isRunnable, startWebServer } from "../support/front.ts";
 import { HAS_ACTIVATE, Service } from "../support/service.ts";
 import { type Mode, type Protocol, SupervisedServer, until } from "../support/supervised.ts";
@@ -234,6 +235,13 @@ describe.concurrent("the way to the server", () => {
       expect(faults).toEqual(["SOCKET_CLOSED_TO_FRONT"]);
       expect(out).toContain("mode 0660, uid 0, gid 0");
       expect((await examine(file, "--front-user", "root")).faults).toEqual([]);
+      const { uid, gids } = accountOf("www-data")!;
+      await chown(socket, uid, 0);
+      expect((await examine(file, "--front-user", "www-data")).faults).toEqual([]);
+      expect((await examine(file, "--front-user", "daemon")).faults).toEqual(["SOCKET_CLOSED_TO_FRONT"]);
+      await chown(socket, 0, [...gids][0]!);
+      expect((await examine(file, "--front-user", "www-data")).faults).toEqual([]);
+      await chown(socket, 0, 0);
       await chmod(socket, 0o666);
       expect((await examine(file, "--front-user", "www-data")).faults).toEqual([]);
       await chmod(directory, 0o700);
