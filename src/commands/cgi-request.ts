@@ -55,9 +55,9 @@ export async function answerCgi(file: string, options: StartOptions): Promise<bo
 async function ask(app: PrivateApp, request: ClientRequest, out: NodeJS.WriteStream): Promise<void> {
   let answer: Answer | null = null;
   try {
-    const informed = (head: AnswerHead): void => void out.write(headText(head), "latin1");
-    answer = await SEND.fastcgi({ path: app.path }, { ...request, informed });
-    informed(answer);
+    const writeHead = (head: AnswerHead): void => void out.write(headText(head), "latin1");
+    answer = await SEND.fastcgi({ path: app.path }, { ...request, informed: writeHead });
+    writeHead(answer);
     await pipeline(answer.body, out, { end: false });
     await answer.ended;
   } catch (error) {

@@ -47,8 +47,6 @@ const OF_SYSTEMD = ["user", "group"] as const;
 const MAX_PORT = 65_535;
 /** Milliseconds, of a server whose time to stop is not known. */
 const USUAL_GRACE = 30_000;
-/** Milliseconds, the default of `upgrade_idle_timeout`. */
-const USUAL_SILENCE = 300_000;
 
 /** Sets `process.exitCode`: 0, 1, or 2 for wrong usage and what cannot be put together. */
 export async function webConfig(
@@ -99,22 +97,22 @@ function configOf(kind: keyof typeof WRITERS, site: Site, log: Logger): string {
 }
 
 /** What an option of the section needs of the web server beside, and is not in the text. */
-function sayWhatIsLeft({ plan, keys, place }: DescribedSite, kind: string, log: Logger): void {
-  if (plan?.settings.app.authorizer !== undefined) {
-    const where = describePlace(keys.get("authorizer") ?? place);
-    log.warn(`${where}needs lines of the web server that are not printed: docs/web-server.md has them`);
+function sayWhatIsLeft({ plan, keys, place, gateway }: DescribedSite, kind: string, log: Logger): void {
+  if (plan === null) return;
+  const { authorizer, earlyHints } = plan.settings.app;
+  const say = (key: string, what: string): void => log.warn(`${describePlace(keys.get(key) ?? place)}${what}`);
+  if (authorizer !== undefined) {
+    say("authorizer", "needs lines of the web server that are not printed: docs/web-server.md has them");
   }
-  if (plan?.settings.app.earlyHints === true && kind !== "lighttpd") {
-    const where = describePlace(keys.get("early_hints") ?? place);
-    log.warn(`${where}${kind} passes no early hints on: leave the line out`);
+  if (earlyHints === true && kind !== "lighttpd") {
+    say("early_hints", `${kind} passes no early hints on: leave the line out`);
   }
   // Of AJP the plan has said so.
-  if (plan?.settings.gateway.upgrade === true && plan.protocol !== "ajp") {
-    const where = describePlace(keys.get("upgrade") ?? place);
-    if (kind === "lighttpd") log.warn(`${where}needs lines that are not printed: docs/websockets.md has them`);
-    else if (kind !== "nginx") log.warn(`${where}${kind} carries no WebSockets: leave the line out`);
-    else if (plan.protocol !== "scgi") log.warn(`${where}nginx carries WebSockets over SCGI alone`);
-  }
+  if (gateway?.upgrade !== true || plan.protocol === "ajp") return;
+  if (kind === "lighttpd") say("upgrade", "needs lines that are not printed: docs/websockets.md has them");
+  else if (kind !== "nginx") say("upgrade", `${kind} carries no WebSockets: leave the line out`);
+  else if (plan.protocol !== "scgi")
+    say("upgrade", "nginx carries WebSockets over SCGI alone: serve SCGI, or leave the line out");
 }
 
 /** A command line for the file, from any directory. */
@@ -134,11 +132,11 @@ function commandOf(
 
 function siteOf(
   file: string,
-  { plan, place, keys, serverName, app, sendfile }: DescribedSite,
+  { plan, place, keys, serverName, app, gateway, sendfile }: DescribedSite,
   command: readonly string[],
   flags: WebConfigFlags,
 ): Site {
-  if (plan === null) {
+  if (plan === null || gateway === null) {
     const message =
       `${serverName} speaks neither FastCGI nor SCGI nor AJP; name a section of one that does by --server-name, ` +
       'or write "use = package:propylon#fcgi"';
@@ -147,13 +145,13 @@ function siteOf(
   const prefix = prefixOf(plan, { place, keys, app }, flags);
   const address = addressOf(plan, { place, keys }, command, flags);
   const { hostName, root = USUAL_ROOT } = flags;
-  const { secret, upgrade = false, upgradeIdleTimeout = USUAL_SILENCE } = plan.settings.gateway;
+  const { secret, upgrade, upgradeIdleTimeout } = gateway;
   return {
     ...{ name: fileName(file), file: resolve(file), place, protocol: plan.protocol, address, prefix },
     backendName: "path" in address ? socketName(address.path) : "localhost",
     socketGroup: "fd" in plan.address ? null : plan.settings.listen.socketGroup,
     knowsPrefix: knownPrefix(plan, app.prefix) !== undefined,
-    secret: plan.protocol === "ajp" ? secret : undefined,
+    secret: plan.protocol === "ajp" && secret !== "" ? secret : undefined,
     sendfile,
     upgradeIdleTimeout: upgrade ? upgradeIdleTimeout : undefined,
     files: filesOf(
@@ -239,7 +237,7 @@ function absolute(path: string, { place, keys }: Pick<DescribedSite, "place" | "
 
 function unitOf(
   file: string,
-  { plan, place, keys }: DescribedSite,
+  { plan, place, keys, gateway }: DescribedSite,
   { command, reload }: { readonly command: readonly string[]; readonly reload: readonly string[] },
   flags: WebConfigFlags,
 ): string {
@@ -263,7 +261,7 @@ function unitOf(
     socket: address !== null && "path" in address ? absolute(address.path, { place, keys }) : null,
     port: address !== null && "port" in address ? address.port : null,
     reload: plan !== null && plan.mode !== "single" ? reload : null,
-    gracefulTimeout: plan?.settings.gateway.gracefulTimeout ?? USUAL_GRACE,
+    gracefulTimeout: gateway?.gracefulTimeout ?? USUAL_GRACE,
   });
 }
 

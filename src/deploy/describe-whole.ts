@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 
 import { ConfigError } from "../errors.ts";
-import { GATEWAY_OPTIONS, type GatewayOptions } from "../gateway/options.ts";
+import { type GatewayOptions, resolveGatewayOptions } from "../gateway/options.ts";
 import type { Context } from "./context.ts";
 import { nameOf } from "./create.ts";
 import { describeApp } from "./described-app.ts";
@@ -56,14 +56,13 @@ export async function describeWhole(
   const { protocol, mode, address, settings } = plan;
   const absolute = resolve(surroundings.relativeTo, file);
   const { pidFile } = settings.process;
-  const defaults = Object.fromEntries(Object.entries(GATEWAY_OPTIONS).map(([name, row]) => [name, row.default]));
   return {
     ...{ file: absolute, protocol, mode, address, mount: settings.app.mount ?? "auto", limits: limitsOf({ plan }) },
     earlyHints: settings.app.earlyHints === true,
     adjusts: adjustmentsOf(app),
     statusPath: mode === "single" ? null : (statusAddress(plan, absolute)?.path ?? null),
     pidFile: pidFile === undefined || mode === "single" ? null : resolve(pidFile),
-    gateway: { ...defaults, ...settings.gateway } as unknown as GatewayOptions,
+    gateway: resolveGatewayOptions(settings.gateway),
   };
 }
 

@@ -1,6 +1,7 @@
 /** From a configuration file to what a web server has to know of it; no code of the app is loaded. */
 import { type SendfileFront, sendfileFront } from "../app/sendfile-front.ts";
 import type { ConfigPlace } from "../errors.ts";
+import { type GatewayOptions, resolveGatewayOptions } from "../gateway/options.ts";
 import { nameOf } from "./create.ts";
 import { describeApp } from "./described-app.ts";
 import { type ServerChoice, describeServer } from "./described-server.ts";
@@ -18,6 +19,8 @@ export interface DescribedSite {
   /** Where the keys of that section stand. */
   readonly keys: ReadonlyMap<string, ConfigPlace>;
   readonly app: AppShape;
+  /** With the defaults; null where the plan is. */
+  readonly gateway: GatewayOptions | null;
   /** Files that the app names and the web server sends. */
   readonly sendfile: SendfileFront | undefined;
 }
@@ -33,5 +36,6 @@ export async function describeSite(
   const { app } = describeApp(file, appName, surroundings);
   const { place, keys } = server;
   const sendfile = sendfileFront(plan?.settings.app ?? {}, () => place);
-  return { plan, serverName: nameOf(server), place, keys, app: shapeOf(app), sendfile };
+  const gateway = plan === null ? null : resolveGatewayOptions(plan.settings.gateway);
+  return { plan, serverName: nameOf(server), place, keys, app: shapeOf(app), gateway, sendfile };
 }

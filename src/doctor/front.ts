@@ -84,7 +84,11 @@ function notOurs(url: URL, answer: HttpAnswer, { context, direct, prober }: Besi
   if (isRefusal(answer, context.patient)) {
     const cure = `have the web server send the secret of ${context.patient.file} (Apache: secret= of ProxyPass)`;
     return [
-      found("FRONT_SECRET_DIFFERS", `${said}: the server refuses the secret that comes with it, or its want`, cure),
+      found(
+        "FRONT_SECRET_DIFFERS",
+        `${said}: the server refuses the secret that comes with it, or that none comes`,
+        cure,
+      ),
     ];
   }
   // The app itself may send elsewhere, ask for a login, or fail: without a token that is told by asking it directly.

@@ -6,7 +6,7 @@ const SMALLEST = 1024;
 /** Up to so many bytes a loop is faster than a call. */
 const LOOP_LIMIT = 64;
 
-/** Holds a copy, in a buffer of at most twice its length. */
+/** Holds a copy, in a buffer of at most twice the length that it had at most. */
 export class GrowingBuffer {
   #room: Buffer = EMPTY;
   #length = 0;

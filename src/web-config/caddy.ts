@@ -1,7 +1,7 @@
 /** Caddy 2: reverse_proxy with transport fastcgi. */
 import { ConfigError } from "../errors.ts";
 import { type Site, TITLES, cacheControl, hostAndPort, remarksOf, sendfileRoot, transportOf } from "./site.ts";
-import { type Lines, comments, indented, joined, plain, quoted } from "./text.ts";
+import { type Lines, comments, indented, joined, pathOf, plain, quoted } from "./text.ts";
 
 const INDENT = "\t";
 /** Placeholders, and the marks of other strings. */
@@ -93,10 +93,10 @@ function filesOf({ url, directory, maxAge }: Site["files"][number], { place }: S
 function sentFiles(site: Site): Lines {
   if (site.sendfile === undefined) return [];
   const root = sendfileRoot(site.sendfile, "Caddy", "X-Sendfile", site.place);
-  const directory = pathOf(root, site);
+  const directory = pathOf(root, SPECIAL, site.place);
   return [
     "# What sendfile_root says. Caddy may send what is below it, and nothing else.",
-    `@file header X-Sendfile ${pathOf(`${root}/*`, site)}`,
+    `@file header X-Sendfile ${pathOf(`${root}/*`, SPECIAL, site.place)}`,
     "handle_response @file {",
     ...indented(
       [
@@ -115,10 +115,6 @@ function sentFiles(site: Site): Lines {
   ];
 }
 
-function pathOf(path: string, { place }: Site): string {
-  return /^[\w./*-]+$/.test(path) ? path : quoted(path, "the directory", SPECIAL, place);
-}
-
 function proxy(site: Site, target: string): Lines {
   const { prefix, root } = site;
   return [
@@ -132,7 +128,7 @@ function proxy(site: Site, target: string): Lines {
         "transport fastcgi {",
         ...indented(
           [
-            `root ${pathOf(root, site)}`,
+            `root ${pathOf(root, SPECIAL, site.place)}`,
             ...(prefix === "" ? [] : ["# Tells the app where it is mounted.", `env SCRIPT_NAME ${prefix}`]),
           ],
           INDENT,

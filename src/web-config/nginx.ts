@@ -1,7 +1,7 @@
 /** nginx: fastcgi_pass and scgi_pass. */
-import { ConfigError, type ConfigPlace } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { type Site, cacheControl, hostAndPort, remarksOf, sendfileRoot, transportOf } from "./site.ts";
-import { type Lines, comments, escapeRegExp, indented, joined, plain, quoted } from "./text.ts";
+import { type Lines, comments, escapeRegExp, indented, joined, pathOf, plain, quoted } from "./text.ts";
 
 const INDENT = "    ";
 /** A variable, which cannot be escaped. */
@@ -51,7 +51,7 @@ export function nginxConfig(site: Site): string {
       [
         `listen ${listenOf(site)};`,
         hostName !== undefined && `server_name ${hostName};`,
-        `root ${pathOf(root, place)};`,
+        `root ${pathOf(root, SPECIAL, place)};`,
         "",
         "# 0 leaves the limit to the app; the default is 1 MiB.",
         "client_max_body_size 0;",
@@ -100,14 +100,10 @@ function sentFiles(site: Site): Lines {
     "# sendfile_uri, and what sendfile_root says, both with a slash at the end. No client gets in here.",
     `location ^~ ${plain(sendfile.place, "sendfile_uri", { ...place, key: "sendfile_uri" })} {`,
     `${INDENT}internal;`,
-    `${INDENT}alias ${pathOf(`${root}/`, place)};`,
+    `${INDENT}alias ${pathOf(`${root}/`, SPECIAL, place)};`,
     "}",
     "",
   ];
-}
-
-function pathOf(path: string, place: ConfigPlace): string {
-  return /^[\w./-]+$/.test(path) ? path : quoted(path, "the directory", SPECIAL, place);
 }
 
 function passing(word: "fastcgi" | "scgi", { upgradeIdleTimeout }: Site): string[] {

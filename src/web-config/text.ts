@@ -41,6 +41,11 @@ export function plain(text: string, what: string, place: ConfigPlace): string {
   throw new ConfigError("CONFIG_NOT_SUPPORTED", message, place);
 }
 
+/** A path as it is where that will do, else in quotes. @throws ConfigError CONFIG_NOT_SUPPORTED */
+export function pathOf(path: string, special: RegExp, place: ConfigPlace): string {
+  return /^[\w./*-]+$/.test(path) ? path : quoted(path, "the directory", special, place);
+}
+
 /** Of a prefix or host name, which have no special character but these. */
 export function escapeRegExp(text: string): string {
   return text.replaceAll(/[.~+-]/g, (found) => (found === "." || found === "+" ? `\\${found}` : found));
